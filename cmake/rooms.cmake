@@ -1,0 +1,37 @@
+# How the house is built: warnings, sanitizers, Boost compiled once, and one library per room.
+
+add_library(canary_warnings INTERFACE)
+target_compile_options(canary_warnings INTERFACE -Wall -Wextra -Wpedantic -Werror)
+
+if(CANARY_SANITIZE)
+  # -fno-sanitize=function: clang 14's check misfires on coroutines.
+  add_compile_options(-fsanitize=${CANARY_SANITIZE} -fno-sanitize-recover=all
+    -fno-sanitize=function -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${CANARY_SANITIZE})
+endif()
+
+# Asio, Beast and JSON are compiled once, here, and only declared everywhere else.
+add_compile_definitions(BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
+  BOOST_ASIO_NO_DEPRECATED)
+add_library(boost_net STATIC cmake/boost_net.cpp)
+target_link_libraries(boost_net PUBLIC Threads::Threads OpenSSL::SSL)
+add_library(boost_json STATIC cmake/boost_json.cpp)
+
+# The standard headers that nearly every file includes, compiled once.
+add_library(canary_pch STATIC cmake/pch.cpp)
+target_precompile_headers(canary_pch PRIVATE cmake/pch.hpp)
+target_link_libraries(canary_pch PRIVATE canary_warnings)
+
+# canary_room(name [USES room...] [LIBRARIES target...])
+# Every .cpp of gateway/<name>/ becomes the static library canary_<name>.
+function(canary_room name)
+  cmake_parse_arguments(ROOM "" "" "USES;LIBRARIES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/gateway/${name}/*.cpp)
+  list(TRANSFORM ROOM_USES PREPEND canary_)
+  add_library(canary_${name} STATIC ${sources})
+  set_target_properties(canary_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(canary_${name} PUBLIC ${CMAKE_SOURCE_DIR}/gateway)
+  target_precompile_headers(canary_${name} REUSE_FROM canary_pch)
+  target_link_libraries(canary_${name} PUBLIC ${ROOM_USES} ${ROOM_LIBRARIES} Threads::Threads
+    PRIVATE canary_warnings)
+endfunction()

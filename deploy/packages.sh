@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages that one purpose needs, and nothing where they are there already.
+#
+#   deploy/packages.sh build          compile the gateway
+#   deploy/packages.sh quickstart     the model servers and tools of deploy/quickstart.sh
+#   deploy/packages.sh test           everything that tests/run.sh uses (includes the two above)
+#
+# Several purposes may be named at once. Needs root (or sudo) only when something is missing.
+set -euo pipefail
+
+build=(
+  g++ cmake ninja-build ccache git ca-certificates
+  libboost1.81-dev libyaml-cpp-dev prometheus-cpp-dev libspdlog-dev libfmt-dev
+  libcli11-dev libsqlite3-dev libssl-dev
+)
+quickstart=(curl procps python3 python3-numpy python3-fastapi python3-uvicorn)
+tests=(
+  catch2 librapidcheck-dev clang-14 libclang-rt-14-dev llvm-14
+  prometheus python3-pytest python3-jsonschema python3-yaml strace sqlite3
+)
+
+usage() { sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//'; }
+
+wanted=()
+for purpose in "$@"; do
+  case "$purpose" in
+    build) wanted+=("${build[@]}") ;;
+    quickstart) wanted+=("${build[@]}" "${quickstart[@]}") ;;
+    test) wanted+=("${build[@]}" "${quickstart[@]}" "${tests[@]}") ;;
+    -h | --help) usage; exit 0 ;;
+    *) echo "packages.sh: unknown purpose '$purpose'" >&2; usage >&2; exit 2 ;;
+  esac
+done
+[ ${#wanted[@]} -gt 0 ] || { usage >&2; exit 2; }
+
+missing=()
+for package in "${wanted[@]}"; do
+  state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$state" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || {
+    echo "packages.sh: these packages are missing and need root to install: ${missing[*]}" >&2
+    exit 1
+  }
+  as_root=(sudo)
+fi
+echo "packages.sh: installing ${#missing[@]} packages: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

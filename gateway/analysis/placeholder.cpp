@@ -1,0 +1,2 @@
+#include "analysis/threshold.hpp"
+#include "analysis/verdict.hpp"

@@ -1,0 +1,27 @@
+// The threshold judge: a sliding window, a minimum of samples, two limits. Pure.
+#pragma once
+
+#include "analysis/verdict.hpp"
+#include "base/clock.hpp"
+
+namespace canary::analysis {
+
+struct Thresholds {
+  double success = 0;              // at or below: success (error rate: strictly below)
+  double trigger = 0;              // above: failure
+  std::uint64_t min_samples = 200; // fewer: inconclusive
+  base::Duration window{};         // only for the reason's text
+};
+
+/// Errors against requests. `error_rate`: success below `success`, failure above `trigger`.
+Reading judge_error_rate(std::uint64_t errors, std::uint64_t requests, const Thresholds& limits);
+
+/// p95 > c exactly when more than 5% of the samples exceed c, so the verdict rests on exact counts
+/// at the SLO and at the trigger (limits in seconds), and `p95` (seconds) is what people are shown.
+struct LatencyCounts {
+  std::uint64_t samples = 0, over_slo = 0, over_trigger = 0;
+  double p95 = 0;
+};
+Reading judge_latency_p95(const LatencyCounts& counts, const Thresholds& limits);
+
+}  // namespace canary::analysis

@@ -1,0 +1,177 @@
+// The configuration file as plain structs, with every default in its place. Parsing and validation
+// fill it (config/load.hpp); nothing here knows YAML. Keys: docs/configuration.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/units.hpp"
+
+namespace canary::config {
+
+using base::BasisPoints;
+using base::Duration;
+using namespace std::chrono_literals;
+
+/// A numeric IP address and port to listen on; port 0 lets the kernel choose (tests).
+struct ListenAddress {
+  std::string host;
+  std::uint16_t port = 0;
+  bool is_loopback() const;
+  std::string to_string() const;  // "127.0.0.1:8080", "[::1]:8080"
+  bool operator==(const ListenAddress&) const = default;
+};
+
+struct DataTimeouts {
+  Duration header = 10s;          // the whole request head, from its first byte
+  Duration body_idle = 30s;       // no progress on a request body, or towards a slow reader
+  Duration keepalive_idle = 75s;  // between requests
+  bool operator==(const DataTimeouts&) const = default;
+};
+
+struct DataLimits {
+  std::uint64_t header_bytes = 64 << 10;
+  std::uint32_t header_count = 100;
+  std::uint64_t request_body = 1ull << 30;
+  std::uint32_t connections = 20000;
+  bool operator==(const DataLimits&) const = default;
+};
+
+/// An address block such as 10.0.0.0/8 or ::1/128; IPv4 is kept as IPv4-mapped IPv6.
+struct AddressBlock {
+  std::array<std::uint8_t, 16> address{};
+  unsigned prefix_bits = 128;
+  bool contains(const std::array<std::uint8_t, 16>& candidate) const;
+  bool operator==(const AddressBlock&) const = default;
+};
+
+struct DataPlane {
+  std::vector<ListenAddress> listen{{"0.0.0.0", 8080}};
+  std::uint32_t workers = 0;  // 0: `auto`, one per CPU
+  DataTimeouts timeouts;
+  DataLimits limits;
+  std::vector<AddressBlock> trusted_proxies;
+};
+
+struct Admin {
+  ListenAddress listen{"127.0.0.1", 9901};
+  std::filesystem::path token_file;         // empty: none
+  std::vector<std::string> allowed_hosts;   // names accepted in Host besides the listen address
+};
+
+struct Observe {
+  ListenAddress listen;
+};
+
+struct AccessLog {
+  std::filesystem::path path;
+  BasisPoints sample = base::full_weight;
+};
+
+/// One way a request reaches a model. Every field that is set must match.
+struct Match {
+  std::string path_prefix;   // matches whole segments: /a matches /a, /a/b, /a:predict, not /ab
+  std::string host;          // without port, lower case
+  std::string header_name;
+  std::string header_value;  // exact; meaningful with header_name
+};
+
+/// http://host:port. `host` may be a name; names are resolved when the table is built.
+struct EndpointUrl {
+  std::string host;
+  std::uint16_t port = 80;
+  std::string authority() const;  // host, with the port unless 80, as for a Host header
+  std::string to_string() const;  // http://host:port
+  bool operator==(const EndpointUrl&) const = default;
+};
+
+struct Version {
+  std::string name;
+  std::vector<EndpointUrl> endpoints;
+};
+
+struct Canary : Version {
+  BasisPoints rollout_percentage = 0;
+};
+
+struct StickySource {
+  enum class Kind : std::uint8_t { header, cookie, query, client_address } kind;
+  std::string name;  // empty for client_address
+};
+
+struct Override {
+  std::string header;  // empty: not by header
+  std::string cookie;  // empty: not by cookie
+  bool at_zero = false;
+};
+
+struct Slo {
+  enum class Of : std::uint8_t { total, first_byte };
+  Duration latency_p95{};
+  Of of = Of::total;
+};
+
+struct ModelTimeouts {
+  Duration connect = 1s;
+  Duration first_byte = 60s;
+  Duration idle = 60s;
+  Duration total = 0s;  // 0: none
+};
+
+struct Upstream {
+  Duration keepalive_idle = 4s;
+  std::uint32_t max_idle_per_worker = 64;
+  bool retry_reused_post = false;
+};
+
+/// Limits as ratios: error_rate 0.1% is 0.001; latency as a factor of the SLO, 150% is 1.5.
+struct SuccessLimits {
+  double error_rate = 0.001;
+  double latency_p95 = 1.0;
+};
+struct TriggerLimits {
+  double error_rate = 0.005;
+  double latency_p95 = 1.5;
+};
+
+struct ThresholdJudge {
+  Duration window = 1min;
+  std::uint64_t min_samples = 200;
+};
+
+struct Model {
+  std::string name;
+  std::vector<Match> match;
+  Version stable;
+  std::optional<Canary> canary;
+  std::uint32_t attempt = 1;
+  std::vector<StickySource> sticky;  // first present wins; none: random
+  std::optional<Override> override_;
+  std::optional<Slo> slo;
+  std::vector<std::uint16_t> errors_also;
+  ModelTimeouts timeouts;
+  Upstream upstream;
+  bool failover = true;
+  bool version_header = true;        // X-Model-Version on responses
+  bool stable_unproven = false;      // stable.unproven: accept
+  SuccessLimits success;
+  TriggerLimits triggers;
+  ThresholdJudge judge;
+};
+
+struct Config {
+  DataPlane data;
+  Admin admin;
+  std::optional<Observe> observe;
+  std::filesystem::path state_dir = "/var/lib/canary-gateway";
+  std::optional<AccessLog> access_log;
+  std::vector<Model> models;  // in the file's order
+};
+
+}  // namespace canary::config

@@ -1,0 +1,80 @@
+// The control plane's heart: owns configuration, rollout states and weights, and is the only one
+// that publishes. Lives on the control thread (its io_context); every call and every callback is on
+// that thread. Decisions come from rollout/advance; this performs them in the right order:
+//   a lowering: latch slot, publish, journal;   a raise: journal, publish, lift the slot.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "control/views.hpp"
+#include "rollout/advance.hpp"
+#include "stats/registry.hpp"
+#include "store/journal.hpp"
+#include "store/latch_file.hpp"
+#include "store/state_dir.hpp"
+#include "traffic/data_plane.hpp"
+
+namespace canary::control {
+
+/// What a command came to. `status` is an HTTP status: 200, 404 (no such model, version), 409
+/// (latched, nothing to do), 503 (a raise that could not be committed).
+struct Outcome {
+  int status = 200;
+  std::string message;             // on failure: what was wrong and what to do
+  rollout::Weight weight;          // after the command
+  bool durable = true;             // false: in force, but not yet committed
+};
+using Done = std::function<void(Outcome)>;
+
+class Controller {
+ public:
+  struct Parts {
+    boost::asio::io_context& io;
+    const base::Clock& clock;
+    store::StateDir& state_dir;
+    store::LatchFile& latch;
+    store::Journal& journal;
+    std::vector<rollout::State> remembered;  // from the journal
+    bool state_lost = false;                 // then every canary begins latched
+    stats::Registry& registry;
+    traffic::DataPlane& data_plane;
+    std::string config_path;
+  };
+  explicit Controller(Parts parts);
+  ~Controller();
+
+  /// Loads the configuration for the first time, publishes, and starts the tick and the watcher.
+  /// `on_ready` runs when the first table is in force.
+  void start(const config::Config& config, std::string text, bool fallback,
+             std::vector<std::string> warnings, std::function<void()> on_ready);
+  void stop();
+
+  void reload(std::string actor, Done done);
+  void set_flag(const std::string& canary_version, base::BasisPoints percentage,
+                rollout::Actor actor, Done done);
+  void clear_flag(const std::string& canary_version, rollout::Actor actor, Done done);
+  void rollback(const std::string& model, rollout::Actor actor, Done done);
+  void resume(const std::string& model, rollout::Actor actor, Done done);
+
+  StatusView status() const;
+  const config::Config& config() const;
+  std::shared_ptr<const traffic::VersionAnswers> answers() const;  // of the table in force
+  void history(std::string model, std::size_t limit,
+               std::function<void(base::Result<std::vector<store::HistoryRow>>)> done);
+  std::vector<RollbackCount> rollbacks() const;
+  std::vector<RefusalCount> refusals() const;
+  const stats::Registry& registry() const;
+  void set_draining();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace canary::control

@@ -1,0 +1,2 @@
+#include "control/controller.hpp"
+#include "control/views.hpp"

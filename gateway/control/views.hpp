@@ -1,0 +1,54 @@
+// What the control plane shows of itself, as plain data. Admin turns it into JSON and metrics.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/verdict.hpp"
+#include "base/clock.hpp"
+#include "rollout/state.hpp"
+
+namespace canary::control {
+
+struct ConfigView {
+  std::uint64_t generation = 0;      // of the routing table's configuration; grows with each reload
+  base::WallTime loaded_at{};
+  std::string path;
+  std::string last_error;            // of the last reload that was refused; empty after a good one
+  std::vector<std::string> warnings;
+  bool last_reload_ok = true;
+  bool fallback = false;             // running on the last accepted file, not on the present one
+};
+
+struct ModelView {
+  std::string model, stable;
+  std::optional<std::string> canary;
+  rollout::Weight weight;
+  rollout::State rollout;
+  std::vector<analysis::Reading> criteria;
+  bool durable = true;               // the last decision is committed
+};
+
+struct StatusView {
+  ConfigView config;
+  std::vector<ModelView> models;
+  std::uint64_t table_generation = 0;   // last published
+  std::uint64_t in_force_generation = 0;
+  bool ready = false;                   // table in force on all workers, listeners open
+  bool draining = false;
+  bool state_durable = true;
+};
+
+/// How often something was rolled back or refused since the start, for /metrics.
+struct RollbackCount {
+  std::string model, trigger, mode;
+  std::uint64_t count = 0;
+};
+struct RefusalCount {
+  std::string model;
+  std::uint64_t count = 0;
+};
+
+}  // namespace canary::control

@@ -1,0 +1,2 @@
+#include "http/body.hpp"
+#include "http/build_head.hpp"

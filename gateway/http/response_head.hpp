@@ -1,0 +1,33 @@
+// An upstream's response head behind the strict gate. A refusal here is the upstream's fault (502).
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "http/message.hpp"
+
+namespace canary::http {
+
+class ResponseHead {
+ public:
+  /// `head` is one whole head. `to_head`: it answers a HEAD request, so it has no body whatever its
+  /// fields say. 1xx heads parse too: the caller loops.
+  Refusal parse(std::string_view head, bool to_head, const HeadLimits& limits);
+
+  std::uint16_t status = 0;
+  std::string_view reason;
+  bool keep_alive = true;            // the upstream will take another request on this connection
+  bool retry_after = false;          // has a Retry-After field
+  Framing framing = Framing::none;
+  std::uint64_t content_length = 0;
+
+  std::span<const Field> fields() const { return {fields_.data(), count_}; }
+  std::string_view find(std::string_view name) const;
+
+ private:
+  friend class ResponseParser;
+  std::array<Field, max_fields> fields_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace canary::http

@@ -1,0 +1,2 @@
+#include "log/access_log.hpp"
+#include "log/log.hpp"

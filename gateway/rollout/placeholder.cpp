@@ -1,0 +1,2 @@
+#include "rollout/advance.hpp"
+#include "rollout/state.hpp"

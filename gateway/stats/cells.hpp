@@ -1,0 +1,145 @@
+// What is observed of one version: cumulative counters, one cache-line-aligned cell per worker,
+// written by that worker alone and summed by whoever reads. Two groups: requests, which live as
+// long as the process, and latency, which begins a new epoch when the SLO bounds change.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "stats/histogram.hpp"
+#include "stats/outcome.hpp"
+
+namespace canary::stats {
+
+/// A counter with one writer: relaxed load + store, no read-modify-write.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// Where an SLO and its trigger stand, and which latency they speak of. Both 0: no SLO.
+struct LatencyBounds {
+  base::Duration slo{};
+  base::Duration trigger{};
+  bool of_first_byte = false;
+  bool operator==(const LatencyBounds&) const = default;
+};
+
+/// Counts by (outcome, status code): a small open-addressed table, because few pairs ever occur.
+/// When it is full, further pairs are counted under their outcome with code 0 ("none").
+class CodeCounters {
+ public:
+  void add(Outcome outcome, std::uint16_t code);
+  template <class F>  // f(Outcome, code, count)
+  void for_each(F&& f) const;
+
+ private:
+  static constexpr std::size_t slots = 128;
+  std::array<std::atomic<std::uint32_t>, slots> keys_{};  // 0: free; else 1 + outcome * 1000 + code
+  std::array<Counter, slots> counts_{};
+};
+
+struct alignas(64) RequestCell {
+  CodeCounters by_code;
+  std::array<Counter, outcome_count> by_outcome;
+  Counter started, finished;             // in flight = started - finished
+  Counter evidence, evidence_errors;     // what a verdict on errors is based on
+  Counter bytes_received, bytes_sent;    // request bodies from, response bodies to the client
+  Counter failovers;                     // requests picked for this version, answered by stable
+};
+
+/// The upper bounds, in seconds, of the exported Prometheus histograms; an epoch adds its SLO and
+/// trigger as exact bounds.
+std::vector<base::Duration> exported_bounds(const LatencyBounds& bounds);
+
+/// A histogram with few exact bounds, as Prometheus wants it.
+class BoundedHistogram {
+ public:
+  static constexpr std::size_t max_bounds = 24;
+  void add(const std::vector<base::Duration>& bounds, base::Duration value);
+  std::array<Counter, max_bounds + 1> counts;  // counts[i]: bounds[i-1] < value <= bounds[i]
+  Counter sum_us;
+};
+
+struct alignas(64) LatencyCell {
+  Histogram evidence;  // latency (of the SLO's kind) of `ok` responses that are evidence
+  Counter samples;     // requests that entered the latency evidence (ok, or slow while in flight)
+  Counter over_slo, over_trigger;
+  BoundedHistogram duration, first_byte;  // of every response, for /metrics
+};
+
+class RequestCells {
+ public:
+  explicit RequestCells(std::size_t workers) : cells_(workers) {}
+  RequestCell& at(std::size_t worker) { return cells_[worker]; }
+  const std::vector<RequestCell>& all() const { return cells_; }
+
+ private:
+  std::vector<RequestCell> cells_;
+};
+
+class LatencyCells {
+ public:
+  LatencyCells(std::size_t workers, const LatencyBounds& bounds)
+      : bounds(bounds), exported(exported_bounds(bounds)), cells_(workers) {}
+  const LatencyBounds bounds;
+  const std::vector<base::Duration> exported;
+  LatencyCell& at(std::size_t worker) { return cells_[worker]; }
+  const std::vector<LatencyCell>& all() const { return cells_; }
+
+ private:
+  std::vector<LatencyCell> cells_;
+};
+
+/// The two groups of one (model, version), shared by the routing tables that name it.
+struct VersionStats {
+  std::string model, version;
+  std::shared_ptr<RequestCells> requests;
+  std::shared_ptr<LatencyCells> latency;
+  std::uint64_t in_flight() const;
+};
+
+/// One finished request, as the data plane saw it.
+struct Observation {
+  Outcome outcome = Outcome::gateway_error;
+  std::uint16_t code = 0;   // the upstream's status, 0: none
+  bool error = false;       // counts as an error of the version (outcome, or errors.also)
+  bool evidence = true;     // false when the client chose the version itself
+  bool counted_slow_slo = false;      // already counted while in flight (see record_slow)
+  bool counted_slow_trigger = false;
+  std::optional<base::Duration> first_byte;  // since the last request byte was sent
+  std::optional<base::Duration> total;       // only of complete responses
+  std::uint64_t bytes_received = 0, bytes_sent = 0;
+};
+
+/// Records a finished request: its one charge. By the worker that served it.
+void record(RequestCell& requests, LatencyCell& latency, const LatencyCells& epoch,
+            const Observation& observation);
+
+/// A request that is still waiting has passed the SLO or the trigger: counts as slow now.
+void record_slow_slo(LatencyCell& latency);
+void record_slow_trigger(LatencyCell& latency);
+
+template <class F>
+void CodeCounters::for_each(F&& f) const {
+  for (std::size_t i = 0; i < slots; ++i) {
+    const std::uint32_t key = keys_[i].load(std::memory_order_acquire);
+    if (key != 0)
+      f(static_cast<Outcome>((key - 1) / 1000), static_cast<std::uint16_t>((key - 1) % 1000),
+        counts_[i].get());
+  }
+}
+
+}  // namespace canary::stats

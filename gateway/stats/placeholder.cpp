@@ -1,0 +1,5 @@
+#include "stats/cells.hpp"
+#include "stats/histogram.hpp"
+#include "stats/outcome.hpp"
+#include "stats/registry.hpp"
+#include "stats/window.hpp"

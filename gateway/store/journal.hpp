@@ -1,0 +1,63 @@
+// The durable record: SQLite (WAL, synchronous=FULL) in state_dir, `state.db`, written by a thread
+// of its own. The control thread reads it once at start and then only appends; answers come back
+// through a callback on the writer thread (the caller posts it to where it belongs).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "rollout/advance.hpp"
+#include "rollout/state.hpp"
+
+namespace canary::store {
+
+/// A history row: an Entry with its place in time.
+struct HistoryRow {
+  std::int64_t id = 0;         // grows; 0 until committed
+  base::WallTime time{};
+  std::string model, canary;
+  std::uint64_t generation = 0;  // of the configuration in force
+  rollout::Entry entry;
+};
+
+class Journal {
+ public:
+  struct Opened {
+    std::unique_ptr<Journal> journal;
+    std::vector<rollout::State> states;  // everything remembered, in no order
+    bool first_start = false;            // the database did not exist
+    bool lost = false;                   // it was corrupt: kept aside, a new one was begun
+    std::string kept_aside;              // its new name, when lost
+  };
+  /// Opens, checks (PRAGMA integrity_check) and migrates. An error means: no database can be had
+  /// at all (for instance a full disk at first start).
+  static base::Result<Opened> open(const std::filesystem::path& state_dir);
+  /// Commits what is queued, then ends the thread.
+  ~Journal();
+
+  /// Durably writes the state and its history row in one transaction, in the order of the calls.
+  /// `done` gets the outcome on the writer thread. A failed write of a lowering is retried until it
+  /// succeeds (`retry`), so that it becomes durable when the disk has room again.
+  void commit(const rollout::State& state, std::optional<HistoryRow> row, bool retry,
+              std::function<void(base::Result<void>)> done);
+
+  /// The newest rows first; of one model, or of all when empty. Reads on the writer thread.
+  void history(std::string model, std::size_t limit,
+               std::function<void(base::Result<std::vector<HistoryRow>>)> done);
+
+  /// Whether the last write succeeded; false raises `canary_gateway_state_durable` 0. Any thread.
+  bool healthy() const;
+
+ private:
+  struct Impl;
+  explicit Journal(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace canary::store

@@ -1,0 +1,59 @@
+// The latch file: what survives kill -9 without waiting for a disk.
+//
+// A preallocated MAP_SHARED file in state_dir, `latch`:
+//   header   8 bytes magic "CNRYLAT1", 4 bytes slot count, 4 bytes slot size
+//   slot     256 bytes: name length (2), name "model\0version" (up to 222), CRC-32 of the name (4),
+//            attempt (8, atomic), word (8, atomic)
+//   word     bits 0-13 flag (16383: absent), 14-27 cap, 28-41 file, 42 latched, 43 used,
+//            48-63 check over bits 0-47
+// A lowering is one 64-bit store into the word. A word whose check fails reads as: everything 0,
+// latched (the safe side). Slots are never freed: a latch is for ever.
+// One thread (control). Survives the process, not a power cut.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/error.hpp"
+#include "rollout/state.hpp"
+
+namespace canary::store {
+
+struct LatchSlot {
+  std::optional<base::BasisPoints> flag;
+  base::BasisPoints cap = base::full_weight;
+  base::BasisPoints file = base::full_weight;  // the ceiling last in force by the file
+  bool latched = false;
+  std::uint32_t attempt = 1;
+  bool operator==(const LatchSlot&) const = default;
+};
+
+class LatchFile {
+ public:
+  /// Opens or creates and preallocates the file. An unreadable file is moved aside as
+  /// `latch.corrupt-<time>` and `lost()` is true.
+  static base::Result<LatchFile> open(const std::filesystem::path& state_dir);
+  LatchFile(LatchFile&&) noexcept;
+  LatchFile& operator=(LatchFile&&) noexcept;
+  ~LatchFile();
+
+  std::optional<LatchSlot> read(const std::string& model, const std::string& canary) const;
+  /// Stores at once; creates the slot when needed. An error only when all slots are taken or the
+  /// name is too long.
+  base::Result<void> write(const std::string& model, const std::string& canary,
+                           const LatchSlot& slot);
+  bool lost() const { return lost_; }
+  std::size_t size() const;
+
+ private:
+  LatchFile() = default;
+  struct Mapping;
+  std::unique_ptr<Mapping> mapping_;
+  bool lost_ = false;
+};
+
+}  // namespace canary::store

@@ -1,0 +1,32 @@
+// The state directory: one gateway owns it (flock on `lock`), and it keeps the last accepted
+// configuration (`last-accepted.yaml`, written to a temporary name, fsynced, renamed).
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace canary::store {
+
+class StateDir {
+ public:
+  /// Creates the directory (0700) if need be and locks it; an error names the holder's pid.
+  static base::Result<StateDir> open(const std::filesystem::path& path);
+  StateDir(StateDir&&) noexcept;
+  StateDir& operator=(StateDir&&) noexcept;
+  ~StateDir();
+
+  const std::filesystem::path& path() const { return path_; }
+  base::Result<void> save_accepted(std::string_view text);
+  std::optional<std::string> load_accepted() const;
+
+ private:
+  StateDir() = default;
+  std::filesystem::path path_;
+  int lock_ = -1;
+};
+
+}  // namespace canary::store

@@ -1,0 +1,31 @@
+// Which version answers: override, else bucket against weight. The canary's range comes first, so
+// that raising the weight only adds users and lowering it only removes them. Pure.
+#pragma once
+
+#include "base/random.hpp"
+#include "traffic/request_view.hpp"
+#include "traffic/routing_table.hpp"
+
+namespace canary::traffic {
+
+/// What is decided once per request and kept when the table changes under it: the bucket and the
+/// client's own wish. A second pick with a new table uses the same Draw.
+struct Draw {
+  enum class Wish : std::uint8_t { none, always, never };
+  std::uint32_t bucket = 0;  // 0..9999
+  Wish wish = Wish::none;
+};
+
+struct Pick {
+  const Version* version = nullptr;
+  bool overridden = false;  // the client's wish decided: never evidence
+};
+
+/// Draws for a request: its sticky key's bucket, or a random one without a key.
+Draw draw(const Model& model, const RequestView& request, base::Random& random);
+
+/// Picks the version. Exact zero: at weight 0 no bucket is the canary's, and an override reaches it
+/// only with `override.at_zero`.
+Pick pick(const Model& model, const Draw& draw);
+
+}  // namespace canary::traffic
