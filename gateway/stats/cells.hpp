@@ -29,7 +29,8 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// Where an SLO and its trigger stand, and which latency they speak of. Both 0: no SLO.
+/// Where an SLO and its trigger stand, and which latency they speak of. Both 0: no SLO; latency is
+/// then still sampled, but nothing is over a bound.
 struct LatencyBounds {
   base::Duration slo{};
   base::Duration trigger{};
@@ -54,10 +55,10 @@ class CodeCounters {
 struct alignas(64) RequestCell {
   CodeCounters by_code;
   std::array<Counter, outcome_count> by_outcome;
-  Counter started, finished;             // in flight = started - finished
-  Counter evidence, evidence_errors;     // what a verdict on errors is based on
-  Counter bytes_received, bytes_sent;    // request bodies from, response bodies to the client
-  Counter failovers;                     // requests picked for this version, answered by stable
+  Counter started, finished;           // in flight = started - finished
+  Counter evidence, evidence_errors;   // what a verdict on errors is based on
+  Counter bytes_received, bytes_sent;  // request bodies from, response bodies to the client
+  Counter failovers;                   // requests picked for this version, answered by stable
 };
 
 /// The upper bounds, in seconds, of the exported Prometheus histograms; an epoch adds its SLO and
@@ -114,21 +115,25 @@ struct VersionStats {
 /// One finished request, as the data plane saw it.
 struct Observation {
   Outcome outcome = Outcome::gateway_error;
-  std::uint16_t code = 0;   // the upstream's status, 0: none
-  bool error = false;       // counts as an error of the version (outcome, or errors.also)
-  bool evidence = true;     // false when the client chose the version itself
-  bool counted_slow_slo = false;      // already counted while in flight (see record_slow)
+  std::uint16_t code = 0;         // the upstream's status, 0: none
+  bool error = false;             // counts as an error of the version (outcome, or errors.also)
+  bool evidence = true;           // false when the client chose the version itself
+  bool counted_slow_slo = false;  // already counted while in flight (see record_slow)
   bool counted_slow_trigger = false;
+  bool streamed = false;  // event stream or tunnel: judged by its first byte whatever the SLO is of
   std::optional<base::Duration> first_byte;  // since the last request byte was sent
   std::optional<base::Duration> total;       // only of complete responses
   std::uint64_t bytes_received = 0, bytes_sent = 0;
 };
 
 /// Records a finished request: its one charge. By the worker that served it.
+/// Latency evidence is that of `ok` responses only (failures are fast and flatter a broken
+/// version). A request that was counted slow in flight is not counted again when it ends.
 void record(RequestCell& requests, LatencyCell& latency, const LatencyCells& epoch,
             const Observation& observation);
 
-/// A request that is still waiting has passed the SLO or the trigger: counts as slow now.
+/// A request that is still waiting has passed the SLO or the trigger: counts as slow now. Only for
+/// requests that are evidence; the SLO before the trigger, each at most once per request.
 void record_slow_slo(LatencyCell& latency);
 void record_slow_trigger(LatencyCell& latency);
 

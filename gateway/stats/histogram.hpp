@@ -1,5 +1,6 @@
 // A log-linear latency histogram: 64 buckets per power of two of microseconds, so a value read back
-// as its bucket's middle is off by at most 1/128 (< 1%). Below 64 us a bucket is 1 us wide.
+// as its bucket's middle is off by at most 1/128 (< 1%). Below 64 us a bucket is 1 us wide and the
+// middle is off by at most 0.5 us.
 // One thread adds (relaxed load + store), any thread reads. Nothing is ever reset: a window is a
 // later Snapshot minus an earlier one.
 #pragma once

@@ -9,20 +9,20 @@ namespace canary::stats {
 
 enum class Outcome : std::uint8_t {
   ok,
-  client_error,        // 4xx from the upstream
-  overload,            // 429, or 503 with Retry-After
-  server_error,        // 5xx
-  connect_error,       // refused, unreachable, no endpoint, reset during connect
-  reset,               // the connection broke before the response head was complete
-  truncated,           // the response body ended early or its framing was broken
+  client_error,   // 4xx from the upstream
+  overload,       // 429, or 503 with Retry-After
+  server_error,   // 5xx
+  connect_error,  // refused, unreachable, no endpoint, reset during connect
+  reset,          // the connection broke before the response head was complete
+  truncated,      // the response body ended early or its framing was broken
   timeout_connect,
   timeout_first_byte,
   timeout_idle,
   timeout_total,
-  inband_error,        // an error object inside a 200 or an event stream
-  bad_output,          // not an HTTP response, or not the model output that was promised
-  client_abort,        // the client went away, stalled, or broke its own request
-  gateway_error,       // our own fault or refusal
+  inband_error,   // an error object inside a 200 or an event stream
+  bad_output,     // not an HTTP response, or not the model output that was promised
+  client_abort,   // the client went away, stalled, or broke its own request
+  gateway_error,  // our own fault or refusal
 };
 inline constexpr std::size_t outcome_count = 15;
 

@@ -1,5 +1,8 @@
 // Sliding windows by subtraction: the control plane samples the cumulative counters at each tick
-// and keeps at most 16 samples; a window is the present sample minus the one that is `length` old.
+// and keeps at most 16 earlier samples, at least length/15 apart. The window is the present sample
+// minus the oldest that is at most `length` old, so it covers between 14/15 of `length` and all of
+// it once it has filled. Where ticks are further apart than `length`, it reaches back to the latest
+// sample instead. Owned by the control thread.
 #pragma once
 
 #include <array>
@@ -12,7 +15,9 @@
 
 namespace canary::stats {
 
-/// The evidence about one version, cumulative or over a window.
+/// The evidence about one version, cumulative or over a window. Within a difference, errors never
+/// exceed requests and slow ones never exceed samples, although the counters are read one by one
+/// while the workers go on.
 struct Evidence {
   std::uint64_t requests = 0, errors = 0;
   std::array<std::uint64_t, outcome_count> by_outcome{};

@@ -1,0 +1,107 @@
+#include "stats/cells.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace canary::stats {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// The latency that the SLO speaks of. An event stream's length is the model's answer, not its
+// speed: it is judged by its first byte.
+std::optional<base::Duration> judged_latency(const LatencyBounds& bounds, const Observation& o) {
+  return bounds.of_first_byte || o.streamed ? o.first_byte : o.total;
+}
+
+void record_latency(LatencyCell& cell, const LatencyBounds& bounds, const Observation& o) {
+  if (o.outcome != Outcome::ok || !o.evidence) return;
+  const auto latency = judged_latency(bounds, o);
+  if (!latency) return;
+  cell.evidence.add(*latency);
+  const bool has_slo = bounds.slo > base::Duration::zero();
+  const bool has_trigger = bounds.trigger > base::Duration::zero();
+  if (!o.counted_slow_slo) {
+    cell.samples.add();
+    if (has_slo && *latency > bounds.slo) cell.over_slo.add();
+  }
+  if (!o.counted_slow_trigger && has_trigger && *latency > bounds.trigger) cell.over_trigger.add();
+}
+
+}  // namespace
+
+void CodeCounters::add(Outcome outcome, std::uint16_t code) {
+  // The first slots belong to the pairs with code 0, so that these always find room.
+  const auto none = static_cast<std::size_t>(outcome);
+  const std::uint32_t base_key = 1 + static_cast<std::uint32_t>(outcome) * 1000;
+  const std::uint32_t key = base_key + (code < 1000 ? code : 0);
+  std::size_t slot = none;
+  if (key != base_key) {
+    constexpr std::size_t open = slots - outcome_count;
+    for (std::size_t i = 0; i < open; ++i) {
+      const std::size_t candidate = outcome_count + (key * 2654435761u + i) % open;
+      const std::uint32_t taken = keys_[candidate].load(std::memory_order_relaxed);
+      if (taken != key && taken != 0) continue;
+      slot = candidate;
+      break;
+    }
+  }
+  counts_[slot].add();
+  if (keys_[slot].load(std::memory_order_relaxed) == 0)
+    keys_[slot].store(slot == none ? base_key : key, std::memory_order_release);
+}
+
+std::vector<base::Duration> exported_bounds(const LatencyBounds& bounds) {
+  std::vector<base::Duration> all{milliseconds(1),   microseconds(2500), milliseconds(5),
+                                  milliseconds(10),  milliseconds(25),   milliseconds(50),
+                                  milliseconds(100), milliseconds(250),  milliseconds(500),
+                                  seconds(1),        milliseconds(2500), seconds(5),
+                                  seconds(10),       seconds(30),        seconds(60)};
+  for (const base::Duration exact : {bounds.slo, bounds.trigger})
+    if (exact > base::Duration::zero()) all.push_back(exact);
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
+void BoundedHistogram::add(const std::vector<base::Duration>& bounds, base::Duration value) {
+  const auto at = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
+  counts[std::min(static_cast<std::size_t>(at), max_bounds)].add();
+  const auto us = std::chrono::duration_cast<microseconds>(value).count();
+  sum_us.add(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)));
+}
+
+std::uint64_t VersionStats::in_flight() const {
+  // Finished first: a request that ends in between must not make the difference negative.
+  std::uint64_t finished = 0, started = 0;
+  for (const auto& cell : requests->all()) finished += cell.finished.get();
+  for (const auto& cell : requests->all()) started += cell.started.get();
+  return started > finished ? started - finished : 0;
+}
+
+void record(RequestCell& requests, LatencyCell& latency, const LatencyCells& epoch,
+            const Observation& o) {
+  requests.by_code.add(o.outcome, o.code);
+  requests.by_outcome[static_cast<std::size_t>(o.outcome)].add();
+  requests.bytes_received.add(o.bytes_received);
+  requests.bytes_sent.add(o.bytes_sent);
+  if (o.evidence && is_evidence(o.outcome)) {
+    requests.evidence.add();
+    if (o.error) requests.evidence_errors.add();
+  }
+  record_latency(latency, epoch.bounds, o);
+  if (o.total) latency.duration.add(epoch.exported, *o.total);
+  if (o.first_byte) latency.first_byte.add(epoch.exported, *o.first_byte);
+  requests.finished.add();
+}
+
+void record_slow_slo(LatencyCell& latency) {
+  latency.samples.add();
+  latency.over_slo.add();
+}
+
+void record_slow_trigger(LatencyCell& latency) { latency.over_trigger.add(); }
+
+}  // namespace canary::stats

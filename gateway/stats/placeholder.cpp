@@ -1,5 +1,0 @@
-#include "stats/cells.hpp"
-#include "stats/histogram.hpp"
-#include "stats/outcome.hpp"
-#include "stats/registry.hpp"
-#include "stats/window.hpp"
