@@ -27,9 +27,9 @@ struct SocketAddress {
 };
 
 struct Endpoint {
-  std::string authority;    // what the upstream's Host header says
-  SocketAddress address;    // length 0: the name did not resolve; connecting fails at once
-  std::uint32_t id = 0;     // names this (address, authority) in a worker's pools; stable over tables
+  std::string authority;  // what the upstream's Host header says
+  SocketAddress address;  // length 0: the name did not resolve; connecting fails at once
+  std::uint32_t id = 0;   // names this (address, authority) in a worker's pools; stable over tables
 };
 
 enum class Role : std::uint8_t { stable, canary };
@@ -46,19 +46,19 @@ struct Model {
   std::string name;
   Version stable;
   std::optional<Version> canary;
-  BasisPoints canary_weight = 0;     // effective; 0 without a canary
-  config::Model settings;            // timeouts, sticky, override, failover, upstream, errors.also
+  BasisPoints canary_weight = 0;  // effective; 0 without a canary
+  config::Model settings;         // timeouts, sticky, override, failover, upstream, errors.also
   bool error_code(std::uint16_t code) const;  // counts as an error by `errors.also`
 };
 
 struct RoutingTable {
-  std::uint64_t generation = 0;      // grows by one with every publish
-  std::vector<Model> models;         // in the file's order
+  std::uint64_t generation = 0;  // grows by one with every publish
+  std::vector<Model> models;     // in the file's order
   struct Route {
     config::Match match;
-    std::size_t model = 0;           // index into models
+    std::size_t model = 0;  // index into models
   };
-  std::vector<Route> routes;         // most specific first (see match.hpp)
+  std::vector<Route> routes;  // most specific first (see match.hpp)
   config::DataTimeouts timeouts;
   config::DataLimits limits;
   std::vector<config::AddressBlock> trusted_proxies;

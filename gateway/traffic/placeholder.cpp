@@ -1,8 +1,0 @@
-#include "traffic/bucket.hpp"
-#include "traffic/build_table.hpp"
-#include "traffic/data_plane.hpp"
-#include "traffic/match.hpp"
-#include "traffic/model_version.hpp"
-#include "traffic/request_view.hpp"
-#include "traffic/routing_table.hpp"
-#include "traffic/split.hpp"
