@@ -36,7 +36,7 @@ double Random::unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
-    seed = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+    seed = static_cast<std::uint64_t>(SystemClock().mono().time_since_epoch().count());
   return seed;
 }
 

@@ -14,7 +14,7 @@ class Random {
  public:
   explicit Random(std::uint64_t seed);
   std::uint64_t next();
-  /// Uniform in [0, bound) by multiply-shift; the bias is below bound / 2^64.
+  /// Uniform in [0, bound) by multiply-shift; the bias is below bound / 2^32.
   std::uint32_t below(std::uint32_t bound);
   /// Uniform in [0, 1).
   double unit();

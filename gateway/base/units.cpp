@@ -1,5 +1,6 @@
 #include "base/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -42,7 +43,8 @@ std::string trim_zeros(std::string text) {
 }  // namespace
 
 Result<Duration> parse_duration(std::string_view text) {
-  const Error error = unreadable("a duration", text, "a number and a unit, such as 500ms, 30s, 15m, 7d");
+  const Error error =
+      unreadable("a duration", text, "a number and a unit, such as 500ms, 30s, 15m, 7d");
   std::string_view rest = text;
   std::int64_t total = 0;
   std::int64_t previous_unit = std::numeric_limits<std::int64_t>::max();
@@ -75,7 +77,8 @@ std::string format_duration(Duration duration) {
 }
 
 Result<std::uint64_t> parse_size(std::string_view text) {
-  const Error error = unreadable("a size", text, "bytes or a binary unit, such as 512, 64KiB, 1GiB");
+  const Error error =
+      unreadable("a size", text, "bytes or a binary unit, such as 512, 64KiB, 1GiB");
   std::uint64_t count = 0;
   auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (ec != std::errc()) return error;
@@ -97,14 +100,15 @@ std::string format_size(std::uint64_t bytes) {
 }
 
 Result<double> parse_percent(std::string_view text) {
-  const Error error = unreadable("a percentage", text, "a number of per cent, such as 10, 0.5 or 0.5%");
+  const Error error =
+      unreadable("a percentage", text, "a number of per cent, such as 10, 0.5 or 0.5%");
   std::string_view number = text;
   if (number.ends_with('%')) number.remove_suffix(1);
   double value = 0;
   auto [end, ec] = std::from_chars(number.data(), number.data() + number.size(), value,
                                    std::chars_format::fixed);
   if (ec != std::errc() || end != number.data() + number.size()) return error;
-  if (!std::isfinite(value) || value < 0) return error;
+  if (!std::isfinite(value) || std::signbit(value)) return error;
   return value;
 }
 
@@ -131,7 +135,8 @@ std::string format_number(double value, int digits) {
   const int decimals = std::max(0, digits - 1 - magnitude);
   char text[400];
   std::snprintf(text, sizeof text, "%.*f", std::min(decimals, 12), value);
-  return trim_zeros(text);
+  const std::string short_text = trim_zeros(text);
+  return short_text == "-0" ? "0" : short_text;
 }
 
 }  // namespace canary::base

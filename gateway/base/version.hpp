@@ -1,3 +1,4 @@
+// Which build this is, as the build system says it.
 #pragma once
 
 #include <string_view>

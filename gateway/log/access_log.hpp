@@ -1,6 +1,7 @@
 // The access log: workers fill buffers of their own and hand whole buffers to one writer thread.
 // A full disk, a stopped reader of a pipe, or a slow device never touches a request: what does not
-// fit into the bounded queue is dropped and counted.
+// fit into the bounded queue (8 MiB) is dropped and counted. A line that was cut by a failed write
+// counts as dropped, and the next one begins on a new line.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace canary::log {
 
 class AccessLogWriter {
  public:
-  /// Opens (appending, 0640) and starts the writer thread.
+  /// Opens (appending, 0640) and starts the writer thread. A named pipe needs no reader.
   static base::Result<std::unique_ptr<AccessLogWriter>> open(const std::filesystem::path& path);
   /// Writes what is queued, for at most a second, then ends the thread.
   ~AccessLogWriter();

@@ -29,7 +29,8 @@ struct Field {
 
 /// Starts the writer thread; before it and after stop() lines go to stderr at once.
 void start(Level level);
-/// Writes what is queued and ends the thread.
+/// Writes what is queued, waiting for a stopped reader of stderr for about a second at most, and
+/// ends the thread. The process is expected to ignore SIGPIPE.
 void stop();
 
 void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});

@@ -1,2 +1,0 @@
-#include "log/access_log.hpp"
-#include "log/log.hpp"
