@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that one purpose needs, and nothing where they are there already.
 #
+#   deploy/packages.sh run            the libraries that a built gateway links
 #   deploy/packages.sh build          compile the gateway
 #   deploy/packages.sh quickstart     the model servers and tools of deploy/quickstart.sh
-#   deploy/packages.sh test           everything that tests/run.sh uses (includes the two above)
+#   deploy/packages.sh test           everything that tests/run.sh uses (includes build and quickstart)
 #
 # Several purposes may be named at once. Needs root (or sudo) only when something is missing.
 set -euo pipefail
 
+run=(
+  libyaml-cpp0.7 libspdlog1.10 libfmt9 libprometheus-cpp-core1.0 libsqlite3-0 libssl3
+  ca-certificates
+)
 build=(
   g++ cmake ninja-build ccache git ca-certificates
   libboost1.81-dev libyaml-cpp-dev prometheus-cpp-dev libspdlog-dev libfmt-dev
@@ -19,11 +24,12 @@ tests=(
   prometheus python3-pytest python3-jsonschema python3-yaml strace sqlite3
 )
 
-usage() { sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//'; }
+usage() { sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; }
 
 wanted=()
 for purpose in "$@"; do
   case "$purpose" in
+    run) wanted+=("${run[@]}") ;;
     build) wanted+=("${build[@]}") ;;
     quickstart) wanted+=("${build[@]}" "${quickstart[@]}") ;;
     test) wanted+=("${build[@]}" "${quickstart[@]}" "${tests[@]}") ;;
