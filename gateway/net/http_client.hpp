@@ -20,10 +20,12 @@ struct ClientRequest {
 struct ClientResponse {
   int status = 0;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // in order, names as sent
 };
 
 /// Redirects are not followed, proxies of the environment are not used, at most 16 MiB are read.
-/// `timeout` covers the whole exchange. The error says what failed: resolve, connect, send, read.
+/// `timeout` covers the whole exchange, the look-up of the name included. The error says what
+/// failed: resolve, connect, send, read.
 base::Result<ClientResponse> http_exchange(const ClientRequest& request, base::Duration timeout);
 
 }  // namespace canary::net

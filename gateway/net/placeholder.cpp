@@ -1,2 +1,0 @@
-#include "net/http_client.hpp"
-#include "net/http_server.hpp"
