@@ -61,8 +61,8 @@ struct DataPlane {
 
 struct Admin {
   ListenAddress listen{"127.0.0.1", 9901};
-  std::filesystem::path token_file;         // empty: none
-  std::vector<std::string> allowed_hosts;   // names accepted in Host besides the listen address
+  std::filesystem::path token_file;        // empty: none
+  std::vector<std::string> allowed_hosts;  // names accepted in Host besides the listen address
 };
 
 struct Observe {
@@ -76,8 +76,8 @@ struct AccessLog {
 
 /// One way a request reaches a model. Every field that is set must match.
 struct Match {
-  std::string path_prefix;   // matches whole segments: /a matches /a, /a/b, /a:predict, not /ab
-  std::string host;          // without port, lower case
+  std::string path_prefix;  // matches whole segments: /a matches /a, /a/b, /a:predict, not /ab
+  std::string host;         // without port, lower case
   std::string header_name;
   std::string header_value;  // exact; meaningful with header_name
 };
@@ -158,8 +158,8 @@ struct Model {
   ModelTimeouts timeouts;
   Upstream upstream;
   bool failover = true;
-  bool version_header = true;        // X-Model-Version on responses
-  bool stable_unproven = false;      // stable.unproven: accept
+  bool version_header = true;    // X-Model-Version on responses
+  bool stable_unproven = false;  // stable.unproven: accept
   SuccessLimits success;
   TriggerLimits triggers;
   ThresholdJudge judge;

@@ -22,14 +22,22 @@ struct Problem {
 };
 
 struct Loaded {
-  Config config;                  // meaningful only when there are no errors
-  std::vector<Problem> errors;    // in the order of the file
+  Config config;                // meaningful only when there are no errors
+  std::vector<Problem> errors;  // in the order of the file
   std::vector<Problem> warnings;
   bool ok() const { return errors.empty(); }
 };
 
 /// Parses and validates the text of one configuration file (at most 1 MiB).
 Loaded load(std::string_view text);
+
+/// Every key of the file, by path: `models.*.match[].path_prefix`. `supported` is false for a key
+/// that is refused whatever its value. The JSON Schema and the documentation are held to this.
+struct KnownKey {
+  std::string path;
+  bool supported = true;
+};
+std::vector<KnownKey> known_keys();
 
 /// The keys that a reload may not change (`data.listen`, `data.workers`, `state_dir`, ...) and that
 /// differ; empty when `next` may replace `current`.

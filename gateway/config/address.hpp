@@ -1,0 +1,26 @@
+// Addresses as the file writes them. Errors say what would be accepted. No name is resolved here.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "config/config.hpp"
+
+namespace canary::config {
+
+/// A numeric address; IPv4 as IPv4-mapped IPv6.
+std::optional<std::array<std::uint8_t, 16>> parse_ip(std::string_view text);
+
+/// `127.0.0.1:8080`, `[::1]:8080`; port 0 is accepted. The host is kept in its canonical form.
+base::Result<ListenAddress> parse_listen_address(std::string_view text);
+
+/// `10.0.0.0/8`, `::1/128`, or one address. Bits behind the prefix must be zero.
+base::Result<AddressBlock> parse_address_block(std::string_view text);
+
+/// `http://host:port`, port 80 when it is left out; nothing behind it but `/`.
+base::Result<EndpointUrl> parse_endpoint(std::string_view text);
+
+}  // namespace canary::config

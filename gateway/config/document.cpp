@@ -1,0 +1,213 @@
+#include "config/document.hpp"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include "config/load.hpp"
+#include "config/text_check.hpp"
+
+namespace canary::config {
+namespace {
+
+Place place_of(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
+YAML::Mark mark_of(Place place) {
+  YAML::Mark mark;
+  mark.line = place.line - 1;
+  mark.column = place.column - 1;
+  return mark;
+}
+
+// Collects the events of one document. The only way to stop yaml-cpp's parser is to throw: every
+// refusal is a ParserException, as a syntax error is, and none leaves read_document.
+class Builder final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = place_of(mark); }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    begin(Value::Kind::nothing, mark, anchor);
+    end();
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    check_tag(mark, tag);
+    Value& value = begin(Value::Kind::scalar, mark, anchor);
+    value.text = text;
+    value.quoted = tag == "!";
+    end();
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) refuse(mark, "an alias inside the value that it names");
+    charge(mark, found->second.size);
+    attach(Value(found->second), mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    check_tag(mark, tag);
+    begin(Value::Kind::list, mark, anchor);
+  }
+  void OnSequenceEnd() override { end(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    check_tag(mark, tag);
+    begin(Value::Kind::map, mark, anchor);
+  }
+  void OnMapEnd() override { end(); }
+
+  Value root;
+  Place start() const { return start_; }
+
+ private:
+  // A value that has begun and not ended; a map's key waits in it for its value.
+  struct Open {
+    Value value;
+    YAML::anchor_t anchor = 0;
+    bool has_key = false;
+    std::string key;
+    Place key_place;
+  };
+
+  [[noreturn]] static void refuse(const YAML::Mark& mark, const char* why) {
+    throw YAML::ParserException(mark, why);
+  }
+
+  static void check_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, "a tag; values carry none here");
+  }
+
+  void charge(const YAML::Mark& mark, std::size_t values) {
+    values_ += values;
+    if (values_ > max_values) refuse(mark, "more than 100000 values, aliases expanded");
+  }
+
+  Value& begin(Value::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    charge(mark, 1);
+    if (open_.size() >= max_depth) refuse(mark, "more than 64 levels");
+    Open& open = open_.emplace_back();
+    open.value.kind = kind;
+    open.value.place = place_of(mark);
+    open.anchor = anchor;
+    return open.value;
+  }
+
+  void end() {
+    Value value = std::move(open_.back().value);
+    const YAML::anchor_t anchor = open_.back().anchor;
+    open_.pop_back();
+    if (anchor != 0) {
+      charge(mark_of(value.place), value.size);
+      anchors_[anchor] = value;
+    }
+    const YAML::Mark mark = mark_of(value.place);
+    attach(std::move(value), mark);
+  }
+
+  void attach(Value value, const YAML::Mark& mark) {
+    if (open_.empty()) {
+      root = std::move(value);
+      return;
+    }
+    Open& parent = open_.back();
+    if (parent.value.kind == Value::Kind::map && !parent.has_key) {
+      if (value.kind != Value::Kind::scalar) refuse(mark, "a key that is not a word");
+      if (value.text == "<<") refuse(mark, "a merge key; write the keys out");
+      parent.has_key = true;
+      parent.key = std::move(value.text);
+      parent.key_place = value.place;
+      return;
+    }
+    parent.value.size += value.size;
+    if (parent.value.kind == Value::Kind::map) {
+      parent.has_key = false;
+      parent.value.entries.push_back({std::move(parent.key), parent.key_place, std::move(value)});
+    } else {
+      parent.value.items.push_back(std::move(value));
+    }
+  }
+
+  Place start_;
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, Value> anchors_;
+  std::size_t values_ = 0;
+};
+
+Problem refused(Place place, std::string found, std::string expected) {
+  return {place.line, place.column, "", shortened(found, 120), std::move(expected)};
+}
+
+// The place of the byte at `offset`.
+Place place_at(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0: the first line
+  return {static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
+          static_cast<int>(offset - line_start) + 1};
+}
+
+void parse(std::string_view text, Document& out) {
+  std::istringstream stream{std::string(text)};
+  try {
+    YAML::Parser parser(stream);
+    Builder builder;
+    if (!parser.HandleNextDocument(builder)) return;
+    out.root = std::move(builder.root);
+    Builder second;
+    if (parser.HandleNextDocument(second))
+      out.problems.push_back(refused(second.start(), "a second document", "one document"));
+  } catch (const YAML::Exception& e) {
+    const Place place = e.mark.is_null() ? Place{} : place_of(e.mark);
+    out.problems.push_back(refused(place, e.msg, "YAML 1.2 of plain maps, lists and words"));
+  }
+}
+
+}  // namespace
+
+Document read_document(std::string_view text) {
+  Document out;
+  if (text.size() > max_text_bytes) {
+    out.problems.push_back(refused({}, "more than 1 MiB", "a text of at most 1 MiB"));
+    return out;
+  }
+  if (const std::size_t valid = valid_text_length(text); valid < text.size()) {
+    const bool nul = text[valid] == '\0';
+    out.problems.push_back(refused(place_at(text, valid), nul ? "a NUL" : "invalid UTF-8",
+                                   "text in UTF-8 without NUL"));
+    return out;
+  }
+  parse(text, out);
+  if (!out.problems.empty()) out.root = {};
+  return out;
+}
+
+std::string shortened(std::string_view text, std::size_t limit) {
+  const bool cut = text.size() > limit;
+  if (cut) {
+    text = text.substr(0, limit - 3);
+    text = text.substr(0, valid_text_length(text));  // no half character at the end
+  }
+  std::string out(text);
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return cut ? out + "..." : out;
+}
+
+std::string Value::describe() const {
+  switch (kind) {
+    case Kind::nothing:
+      return "nothing";
+    case Kind::scalar:
+      return quoted || text.empty() ? "'" + shortened(text, 58) + "'" : shortened(text);
+    case Kind::list:
+      return items.empty() ? "[]" : "a list";
+    case Kind::map:
+      return entries.empty() ? "{}" : "a map";
+  }
+  return {};
+}
+
+}  // namespace canary::config

@@ -1,0 +1,29 @@
+// One function per section of the file: YAML in, struct out. Each lives in the parse_*.cpp of its
+// name; rules about several keys at once are in validate.cpp.
+#pragma once
+
+#include "config/section.hpp"
+
+namespace canary::config {
+
+/// No timeout, hold or window is longer: sums of times stay far from overflow.
+inline constexpr base::Duration longest = std::chrono::days(365);
+inline constexpr DurationRange positive{1ms, longest};
+inline constexpr DurationRange zero_or_more{0s, longest};
+
+void read_root(Section& root, Config& out);
+void read_data(Section& data, DataPlane& out);
+void read_admin(Section& admin, Admin& out);
+void read_observe(Section& observe, Observe& out);
+void read_access_log(Section& log, AccessLog& out);
+void read_model(Section& section, Model& out);
+void read_match(const Field& list, std::vector<Match>& out);
+void read_stable(Section& section, Model& out);
+void read_canary(Section& section, Canary& out);
+void read_traffic(Section& model, Model& out);  // sticky, override, timeouts, upstream, health
+void read_judging(Section& model, Model& out);  // slo, errors, success, triggers, judge, plan ...
+
+/// Rules that no single key can break.
+void validate(const Config& config, Report& report);
+
+}  // namespace canary::config

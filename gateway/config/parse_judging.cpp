@@ -1,0 +1,73 @@
+// models.<name>: what counts as good and bad, and what happens then.
+#include "config/parse.hpp"
+
+namespace canary::config {
+namespace {
+
+constexpr double most_latency_percent = 10'000;  // of the SLO
+
+void read_ratio(const Field& field, double& out, double most_percent) {
+  double percent = out * 100;
+  field.percent(percent, most_percent);
+  if (field.present()) out = percent / 100;
+}
+
+template <class Limits>
+void read_limits(Section& section, Limits& out) {
+  read_ratio(section["error_rate"], out.error_rate, 100);
+  read_ratio(section["latency_p95"], out.latency_p95, most_latency_percent);
+  section["quality_degradation"].not_yet();
+}
+
+void read_judge(Section& section, ThresholdJudge& out) {
+  const Field method = section["method"];
+  const std::string* word = method.scalar("threshold");
+  if (word && *word == "sequential")
+    method.problem("threshold; sequential is not supported yet");
+  else
+    method.only("threshold");
+  section["window"].duration(out.window, {1s, std::chrono::days(7)});
+  section["min_samples"].number(out.min_samples, {1, 1'000'000'000});
+  section["false_rollback_rate"].not_yet();
+  section["per"].not_yet();
+}
+
+void read_rollback(Section& section) {
+  section["mode"].not_yet({"immediate"});
+  for (const auto* key : {"ladder", "rung_hold", "watch", "drain"}) section[key].not_yet();
+}
+
+void read_errors_also(const Field& field, std::vector<std::uint16_t>& out) {
+  field.list([&](const Field& element) {
+    std::uint16_t code = 0;
+    element.number(code, {400, 499});
+    if (code == 0) return;
+    if (std::find(out.begin(), out.end(), code) != out.end()) element.problem("each code once");
+    out.push_back(code);
+  });
+}
+
+}  // namespace
+
+void read_judging(Section& model, Model& out) {
+  model["slo"].section([&](Section& section) {
+    Slo& slo = out.slo.emplace();
+    section.required("latency_p95", "a duration, such as 200ms")
+        .duration(slo.latency_p95, positive);
+    section["of"].choice<Slo::Of>(slo.of,
+                                  {{"total", Slo::Of::total}, {"first_byte", Slo::Of::first_byte}});
+  });
+  model["errors"].section(
+      [&](Section& section) { read_errors_also(section["also"], out.errors_also); });
+  model["success"].section([&](Section& section) { read_limits(section, out.success); });
+  model["triggers"].section([&](Section& section) {
+    read_limits(section, out.triggers);
+    section["critical_bug"].not_yet({"false"});
+  });
+  model["judge"].section([&](Section& section) { read_judge(section, out.judge); });
+  model["rollback"].section(read_rollback);
+  model["plan"].not_yet();
+  model["quality"].not_yet({"[]"});
+}
+
+}  // namespace canary::config

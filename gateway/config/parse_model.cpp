@@ -1,0 +1,76 @@
+// models.<name>: its routes and its versions.
+#include "base/text.hpp"
+#include "config/address.hpp"
+#include "config/parse.hpp"
+#include "config/words.hpp"
+
+namespace canary::config {
+namespace {
+
+void read_header_match(const Field& field, Match& out) {
+  if (field.present() && !field.is_map()) return field.problem("one header, as { Name: value }");
+  std::size_t count = 0;
+  field.entries([&](const std::string& name, const Field& value) {
+    if (!is_token(name)) value.problem("a header value under " + std::string(token_rule));
+    out.header_name = name;
+    value.text(out.header_value, is_header_value, header_value_rule);
+    ++count;
+  });
+  if (field.is_map() && count != 1) field.problem("exactly one header, as { Name: value }");
+}
+
+void read_version(Section& section, Version& out) {
+  section.required("version", name_rule).text(out.name, is_name, name_rule);
+  const Field endpoints = section.required("endpoints", "at least one http://host:port");
+  endpoints.list([&](const Field& element) {
+    EndpointUrl url;
+    element.parsed(url, parse_endpoint);
+    if (url.host.empty()) return;
+    if (std::find(out.endpoints.begin(), out.endpoints.end(), url) != out.endpoints.end())
+      element.problem("each endpoint once");
+    out.endpoints.push_back(std::move(url));
+  });
+  if (endpoints.is_empty_list()) endpoints.problem("at least one http://host:port");
+}
+
+}  // namespace
+
+void read_match(const Field& list, std::vector<Match>& out) {
+  list.list([&](const Field& element) {
+    Match& match = out.emplace_back();
+    element.section([&](Section& section) {
+      section["path_prefix"].text(match.path_prefix, is_path_prefix, path_prefix_rule);
+      section["host"].text(match.host, is_host, host_rule);
+      match.host = base::lower(match.host);
+      read_header_match(section["header"], match);
+      section.at_least_one();
+    });
+  });
+  if (list.is_empty_list()) list.problem("at least one entry");
+}
+
+void read_stable(Section& section, Model& out) {
+  read_version(section, out.stable);
+  const Field unproven = section["unproven"];
+  unproven.only("accept");
+  out.stable_unproven = unproven.present();
+}
+
+void read_canary(Section& section, Canary& out) {
+  read_version(section, out);
+  section["rollout_percentage"].weight(out.rollout_percentage);
+}
+
+void read_model(Section& section, Model& out) {
+  read_match(section.required("match", "at least one entry, such as - path_prefix: /v1"),
+             out.match);
+  section.required("stable", "a version and its endpoints").section([&](Section& stable) {
+    read_stable(stable, out);
+  });
+  section["canary"].section([&](Section& canary) { read_canary(canary, out.canary.emplace()); });
+  section["attempt"].number(out.attempt, {1, 4294967295});
+  read_traffic(section, out);
+  read_judging(section, out);
+}
+
+}  // namespace canary::config

@@ -1,0 +1,73 @@
+// models.<name>: how a request is given a version, and how it is sent there.
+#include "config/parse.hpp"
+#include "config/words.hpp"
+
+namespace canary::config {
+namespace {
+
+using Kind = StickySource::Kind;
+
+constexpr std::string_view sticky_rule =
+    "{ header: NAME }, { cookie: NAME }, { query: NAME } or client_address";
+
+void read_sticky_entry(const Field& element, std::vector<StickySource>& out) {
+  StickySource source{Kind::client_address, ""};
+  if (element.is_map() || !element.present()) {
+    element.section([&](Section& section) {
+      const auto read = [&](std::string_view key, Kind kind, bool (*accepts)(std::string_view),
+                            std::string_view what) {
+        const Field name = section[key];
+        if (name.present()) source.kind = kind;
+        name.text(source.name, accepts, what);
+      };
+      read("header", Kind::header, is_token, token_rule);
+      read("cookie", Kind::cookie, is_token, token_rule);
+      read("query", Kind::query, is_query_name, query_name_rule);
+      section.exactly_one();
+    });
+  } else {
+    const std::string* word = element.scalar(sticky_rule);
+    if (word && *word != "client_address") element.problem(std::string(sticky_rule));
+  }
+  out.push_back(std::move(source));
+}
+
+void read_override(Section& section, Override& out) {
+  section["header"].text(out.header, is_token, token_rule);
+  section["cookie"].text(out.cookie, is_token, token_rule);
+  section.at_least_one();
+  section["at_zero"].boolean(out.at_zero);
+}
+
+void read_upstream(Section& section, Upstream& out) {
+  section["keepalive_idle"].duration(out.keepalive_idle, positive);
+  section["max_idle_per_worker"].number(out.max_idle_per_worker, {0, 65535});
+  section["retry_reused_post"].boolean(out.retry_reused_post);
+  section["max_in_flight"].not_yet({"0"});
+  section["on_client_abort"].not_yet({"cancel"});
+}
+
+}  // namespace
+
+void read_traffic(Section& model, Model& out) {
+  model["sticky"].list([&](const Field& element) { read_sticky_entry(element, out.sticky); });
+  model["override"].section(
+      [&](Section& section) { read_override(section, out.override_.emplace()); });
+  model["hash"].not_yet();
+  model["timeouts"].section([&](Section& timeouts) {
+    timeouts["connect"].duration(out.timeouts.connect, positive);
+    timeouts["first_byte"].duration(out.timeouts.first_byte, positive);
+    timeouts["idle"].duration(out.timeouts.idle, positive);
+    timeouts["total"].duration(out.timeouts.total, zero_or_more);
+  });
+  model["upstream"].section([&](Section& section) { read_upstream(section, out.upstream); });
+  model["health"].section([](Section& health) {
+    for (const auto* key : {"path", "interval", "timeout", "unhealthy_after", "healthy_after"})
+      health[key].not_yet();
+    health["eject_after_failures"].not_yet({"0"});
+  });
+  model["failover"].boolean(out.failover);
+  model["version_header"].boolean(out.version_header);
+}
+
+}  // namespace canary::config

@@ -1,2 +1,0 @@
-#include "config/config.hpp"
-#include "config/load.hpp"

@@ -1,0 +1,127 @@
+// Rules about several keys at once. Each asks first whether the keys it is about are sound, so that
+// a mistake is reported once, where it stands.
+#include <map>
+#include <tuple>
+
+#include "base/text.hpp"
+#include "config/address.hpp"
+#include "config/parse.hpp"
+#include "config/words.hpp"
+
+namespace canary::config {
+namespace {
+
+bool is_wildcard(const ListenAddress& address) {
+  const auto ip = parse_ip(address.host);
+  return ip && (*ip == *parse_ip("0.0.0.0") || *ip == *parse_ip("::"));
+}
+
+bool collide(const ListenAddress& a, const ListenAddress& b) {
+  if (a.port == 0 || a.port != b.port) return false;
+  return a.host == b.host || is_wildcard(a) || is_wildcard(b);
+}
+
+void check_listeners(const Config& config, Report& report) {
+  if (!report.sound({"data.listen", "admin.listen", "observe.listen"})) return;
+  std::vector<std::pair<std::string, ListenAddress>> taken;
+  for (std::size_t i = 0; i < config.data.listen.size(); ++i)
+    taken.emplace_back("data.listen", config.data.listen[i]);
+  const auto check = [&](const std::string& key, const ListenAddress& address) {
+    for (const auto& [other, its] : taken) {
+      if (!collide(address, its)) continue;
+      report.error_at(key, address.to_string(), "an address that " + other + " does not take");
+      break;
+    }
+    taken.emplace_back(key, address);
+  };
+  check("admin.listen", config.admin.listen);
+  if (config.observe) check("observe.listen", config.observe->listen);
+}
+
+void check_admin(const Config& config, Report& report) {
+  if (!report.sound({"admin.listen", "admin.token_file"})) return;
+  if (config.admin.listen.is_loopback() || !config.admin.token_file.empty()) return;
+  report.error_at("admin.listen", config.admin.listen.to_string(),
+                  "a loopback address, or admin.token_file beside it");
+}
+
+void check_routes(const Config& config, Report& report) {
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, std::string> routes;
+  for (const auto& model : config.models) {
+    for (std::size_t i = 0; i < model.match.size(); ++i) {
+      const std::string path =
+          "models." + shortened(model.name) + ".match[" + std::to_string(i) + "]";
+      if (!report.sound({path})) continue;
+      const Match& match = model.match[i];
+      const auto [first, is_new] = routes.try_emplace(
+          {match.path_prefix, match.host, base::lower(match.header_name), match.header_value},
+          path);
+      if (!is_new)
+        report.error_at(path, "the route of " + first->second, "a route that no other entry has");
+    }
+  }
+}
+
+void check_names(const Config& config, Report& report) {
+  std::map<std::string, std::string> versions;
+  const auto check = [&](const std::string& path, const std::string& name) {
+    if (!report.sound({path}) || name.empty()) return;
+    const auto [first, is_new] = versions.try_emplace(name, path);
+    if (!is_new)
+      report.error_at(path, shortened(name) + ", as " + first->second,
+                      "a version name that stands once in the file");
+  };
+  for (const auto& model : config.models) {
+    const std::string path = "models." + shortened(model.name);
+    if (!is_name(model.name))
+      report.error_at(path, "'" + shortened(model.name) + "'", std::string(name_rule));
+    check(path + ".stable.version", model.stable.name);
+    if (model.canary) check(path + ".canary.version", model.canary->name);
+  }
+}
+
+void check_limits(const Model& model, const std::string& path, Report& report) {
+  const auto check = [&](const std::string& key, double success, double trigger) {
+    const std::string success_path = path + ".success." + key;
+    const std::string trigger_path = path + ".triggers." + key;
+    if (!report.sound({success_path, trigger_path}) || success <= trigger) return;
+    const bool blame_success = report.was_seen(success_path);
+    const auto percent = [](double ratio) { return base::format_number(ratio * 100) + "%"; };
+    if (blame_success)
+      report.error_at(success_path, percent(success),
+                      "at most triggers." + key + ", which is " + percent(trigger));
+    else
+      report.error_at(trigger_path, percent(trigger),
+                      "at least success." + key + ", which is " + percent(success));
+  };
+  check("error_rate", model.success.error_rate, model.triggers.error_rate);
+  check("latency_p95", model.success.latency_p95, model.triggers.latency_p95);
+  for (const auto* key : {".success.latency_p95", ".triggers.latency_p95"})
+    if (!model.slo && report.was_seen(path + key))
+      report.warning_at(path + key, "a latency limit without slo", "slo beside it, or it rests");
+}
+
+void check_endpoints(const Model& model, const std::string& path, Report& report) {
+  if (!model.canary) return;
+  for (const auto& endpoint : model.canary->endpoints)
+    if (std::find(model.stable.endpoints.begin(), model.stable.endpoints.end(), endpoint) !=
+        model.stable.endpoints.end())
+      report.warning_at(path + ".canary.endpoints", endpoint.to_string() + ", as stable",
+                        "another endpoint, or both versions are one server");
+}
+
+}  // namespace
+
+void validate(const Config& config, Report& report) {
+  check_listeners(config, report);
+  check_admin(config, report);
+  check_names(config, report);
+  check_routes(config, report);
+  for (const auto& model : config.models) {
+    const std::string path = "models." + shortened(model.name);
+    check_limits(model, path, report);
+    check_endpoints(model, path, report);
+  }
+}
+
+}  // namespace canary::config

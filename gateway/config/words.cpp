@@ -1,0 +1,92 @@
+#include "config/words.hpp"
+
+#include <algorithm>
+
+#include "config/address.hpp"
+
+namespace canary::config {
+namespace {
+
+bool is_alnum(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+template <class F>
+bool all(std::string_view text, F accepts) {
+  return std::all_of(text.begin(), text.end(), accepts);
+}
+
+bool has(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
+
+bool is_label(std::string_view label) {
+  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
+    return false;
+  return all(label, [](char c) { return is_alnum(c) || c == '-' || c == '_'; });
+}
+
+// `/internal`, `/internal/x` and `/internal:x`, as routes match whole segments.
+bool is_under(std::string_view path, std::string_view prefix) {
+  if (!path.starts_with(prefix)) return false;
+  return path.size() == prefix.size() || has("/:", path[prefix.size()]);
+}
+
+}  // namespace
+
+bool is_name(std::string_view text) {
+  if (text.empty() || text.size() > 100 || !is_alnum(text.front())) return false;
+  return all(text, [](char c) { return is_alnum(c) || has("._-", c); });
+}
+
+bool is_token(std::string_view text) {
+  if (text.empty() || text.size() > 100) return false;
+  return all(text, [](char c) { return is_alnum(c) || has("!#$%&'*+-.^_`|~", c); });
+}
+
+bool is_header_value(std::string_view text) {
+  if (text.empty() || text.size() > 1000 || has(" \t", text.front()) || has(" \t", text.back()))
+    return false;
+  return all(text, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte >= 0x20 && byte != 0x7f) || c == '\t';
+  });
+}
+
+bool is_query_name(std::string_view text) {
+  if (text.empty() || text.size() > 100) return false;
+  return all(text, [](char c) { return c > 0x20 && c < 0x7f && !has("&=#+", c); });
+}
+
+bool is_dns_name(std::string_view text) {
+  if (text.empty() || text.size() > 253) return false;
+  const std::size_t last_dot = text.rfind('.');
+  const std::string_view last =
+      last_dot == std::string_view::npos ? text : text.substr(last_dot + 1);
+  // What ends in a number is an address, and then it must be one (WHATWG URL, 3.5).
+  if (last.find_first_not_of("0123456789") == std::string_view::npos && !last.empty())
+    return parse_ip(text).has_value();
+  while (true) {
+    const std::size_t dot = text.find('.');
+    if (!is_label(text.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    text.remove_prefix(dot + 1);
+  }
+}
+
+bool is_host(std::string_view text) {
+  if (!text.starts_with('[')) return is_dns_name(text);
+  if (!text.ends_with(']')) return false;
+  const std::string_view inside = text.substr(1, text.size() - 2);
+  return inside.find(':') != std::string_view::npos && parse_ip(inside).has_value();
+}
+
+bool is_path_prefix(std::string_view text) {
+  if (!text.starts_with('/') || text.size() > 1000) return false;
+  if (is_under(text, "/internal") || is_under(text, "/ofrep")) return false;
+  return all(text, [](char c) { return c > 0x20 && c < 0x7f && !has("?#", c); });
+}
+
+bool is_file_path(std::string_view text) {
+  return !text.empty() && text.size() < 4096 && text.find('\0') == std::string_view::npos;
+}
+
+}  // namespace canary::config

@@ -1,0 +1,39 @@
+// Which words may stand where: names, header fields, hosts, paths. Pure questions.
+#pragma once
+
+#include <string_view>
+
+namespace canary::config {
+
+inline constexpr std::string_view name_rule =
+    "a name of 1..100 letters, digits, '.', '_' and '-' that begins with a letter or digit";
+bool is_name(std::string_view text);
+
+/// RFC 9110, 5.6.2: a header's or a cookie's name.
+inline constexpr std::string_view token_rule = "a name of letters, digits and !#$%&'*+-.^_`|~";
+bool is_token(std::string_view text);
+
+/// RFC 9110, 5.5: no control characters, no space at either end.
+inline constexpr std::string_view header_value_rule =
+    "a header value without control characters or surrounding spaces";
+bool is_header_value(std::string_view text);
+
+inline constexpr std::string_view query_name_rule = "the name of a query parameter";
+bool is_query_name(std::string_view text);
+
+/// A host as in a Host header, without port: a DNS name, an IPv4 address, or an IPv6 one in
+/// brackets.
+inline constexpr std::string_view host_rule = "a host name or address without port";
+bool is_host(std::string_view text);
+/// A DNS name (RFC 1123, and '_'), or a numeric IPv4 address.
+bool is_dns_name(std::string_view text);
+
+/// A path from '/' on, without query and fragment, outside the gateway's own paths.
+inline constexpr std::string_view path_prefix_rule =
+    "a path that begins with '/', without '?', '#' or spaces, outside /internal and /ofrep";
+bool is_path_prefix(std::string_view text);
+
+inline constexpr std::string_view file_path_rule = "the path of a file";
+bool is_file_path(std::string_view text);
+
+}  // namespace canary::config

@@ -1,0 +1,39 @@
+// Configuration texts for the tests of this room, and what loading them says.
+#pragma once
+
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "config/load.hpp"
+
+namespace canary::config_test {
+
+/// A file of the source tree.
+inline std::string source_file(const std::string& name) {
+  std::ifstream in(std::string(CANARY_SOURCE_DIR) + "/" + name);
+  if (!in) throw std::runtime_error("cannot read " + name);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+/// A good file of six lines with one model `m`; the first line after it is line 7.
+inline const std::string good =
+    "models:\n"
+    "  m:\n"
+    "    match: [{ path_prefix: /m }]\n"
+    "    stable:\n"
+    "      version: v1\n"
+    "      endpoints: [\"http://127.0.0.1:1\"]\n";
+
+/// Every problem on a line of its own.
+inline std::string said(const std::vector<config::Problem>& problems) {
+  std::string out;
+  for (const auto& problem : problems) out += problem.to_string("f") + "\n";
+  return out;
+}
+inline std::string errors_of(const std::string& text) { return said(config::load(text).errors); }
+
+}  // namespace canary::config_test
