@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/system/result.hpp>
+#include <iosfwd>
 #include <string>
 #include <utility>
 
@@ -24,6 +25,9 @@ class Error {
   std::string message_;
   Source source_ = Source::internal;
 };
+
+/// Its message: Result<T> is printable wherever T is.
+std::ostream& operator<<(std::ostream& out, const Error& error);
 
 /// Called by Result<T>::value() when there is no value: a bug in the caller.
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location&);
