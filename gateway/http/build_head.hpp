@@ -11,27 +11,30 @@ namespace canary::http {
 
 /// What the gateway adds to a request. All values are known to be free of CR, LF and NUL.
 struct ForwardedRequest {
-  std::string_view host;            // the upstream's Host field
-  std::string_view client_address;  // the peer's, appended to or put into X-Forwarded-For
-  std::string_view request_id;
-  bool trust_forwarded = false;     // the peer may set X-Forwarded-* and Forwarded
+  std::string_view host = {};            // the upstream's Host field
+  std::string_view client_address = {};  // the peer's, appended to or put into X-Forwarded-For
+  std::string_view request_id = {};
+  bool trust_forwarded = false;  // the peer may set X-Forwarded-* and Forwarded
 };
 /// The head for the upstream. Body framing is restated: one Content-Length or one
-/// `Transfer-Encoding: chunked`. Expect is dropped (it was answered). Adds Via, X-Forwarded-For,
-/// X-Forwarded-Proto, X-Forwarded-Host and X-Request-Id; drops the client's own unless trusted.
+/// `Transfer-Encoding: chunked`. Expect is dropped (it was answered). Adds Via and X-Request-Id,
+/// and X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host; drops the client's own X-Forwarded-*,
+/// Forwarded and X-Real-IP unless trusted: then they are kept, and X-Forwarded-For is appended to.
 void build_request_head(std::string& out, const RequestHead& request,
                         const ForwardedRequest& forwarded);
 
 /// What the gateway adds to a response.
 struct ForwardedResponse {
-  std::string_view request_id;
-  std::string_view model_version;   // empty: no X-Model-Version
+  std::string_view request_id = {};
+  std::string_view model_version = {};  // empty: no X-Model-Version
+  std::string_view date = {};           // IMF-fixdate, for a response without Date; empty: none
   bool to_http_1_0 = false;
-  bool close = false;               // say Connection: close
-  bool chunked = false;             // the body leaves chunked (never to HTTP/1.0)
+  bool close = false;    // say Connection: close
+  bool chunked = false;  // a body without a length leaves chunked (never to HTTP/1.0)
 };
 /// The head for the client. With Framing::length the Content-Length is restated; a HEAD's or 304's
-/// Content-Length is passed on. The upstream's own X-Request-Id and X-Model-Version are replaced.
+/// Content-Length is passed on. The upstream's own X-Request-Id and X-Model-Version are dropped. A
+/// body that leaves neither with a length nor chunked says `Connection: close`, asked or not.
 void build_response_head(std::string& out, const ResponseHead& response,
                          const ForwardedResponse& forwarded);
 
@@ -39,13 +42,14 @@ void build_response_head(std::string& out, const ResponseHead& response,
 struct OwnResponse {
   std::uint16_t status = 500;
   std::string_view content_type = "application/json";
-  std::string_view body;
-  std::string_view request_id;      // empty: none
-  std::string_view model_version;   // empty: none
-  std::string_view date;            // IMF-fixdate; empty: none
-  std::string_view extra;           // whole field lines with CRLF, such as "Retry-After: 1\r\n"
+  std::string_view body = {};
+  std::string_view request_id = {};     // empty: none
+  std::string_view model_version = {};  // empty: none
+  std::string_view date = {};           // IMF-fixdate; empty: none
+  std::string_view extra = {};          // whole field lines with CRLF, such as "Retry-After: 1\r\n"
   bool close = false;
-  bool to_head = false;             // send no body, but its length
+  bool to_http_1_0 = false;
+  bool to_head = false;  // send no body, but its length
 };
 void build_own_response(std::string& out, const OwnResponse& response);
 

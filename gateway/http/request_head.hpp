@@ -1,11 +1,11 @@
-// A request head behind the strict gate: whatever Beast's parser accepts, nothing that RFC 9112 calls
-// ambiguous comes out of parse(). Scratch to be used again: parse() allocates nothing.
+// A request head behind the strict gate: whatever Beast's parser accepts, nothing that RFC 9112
+// calls ambiguous comes out of parse(). Scratch to be used again: parse() allocates nothing.
 #pragma once
 
 #include <array>
-#include <memory>
 #include <span>
 
+#include "http/connection_options.hpp"
 #include "http/message.hpp"
 
 namespace canary::http {
@@ -17,11 +17,12 @@ class RequestHead {
   Refusal parse(std::string_view head, const HeadLimits& limits);
 
   std::string_view method, target;
-  std::string_view path, query;      // of an origin-form or absolute-form target; "*" for OPTIONS *
-  std::string_view authority;        // what Host is to say: absolute-form's, else the Host field's
+  std::string_view path, query;  // of an origin-form or absolute-form target; "*" for OPTIONS *;
+                                 // query.data() is null without a '?'
+  std::string_view authority;    // absolute-form's, else the Host field's; empty: HTTP/1.0, none
   bool http_1_0 = false;
   bool keep_alive = true;            // what the client asks for
-  bool expect_continue = false;
+  bool expect_continue = false;      // it waits for 100 before it sends its body
   bool is_head = false;              // HEAD: the response has no body
   bool idempotent = false;           // GET HEAD OPTIONS PUT DELETE TRACE (RFC 9110, 9.2.2)
   Framing framing = Framing::none;   // none, length or chunked
@@ -30,9 +31,11 @@ class RequestHead {
   std::span<const Field> fields() const { return {fields_.data(), count_}; }
   /// The first field of that name (ASCII case-insensitive); data() is null when absent.
   std::string_view find(std::string_view name) const;
+  const ConnectionOptions& connection() const { return connection_; }
 
  private:
   friend class RequestParser;
+  ConnectionOptions connection_;
   std::array<Field, max_fields> fields_;
   std::size_t count_ = 0;
 };

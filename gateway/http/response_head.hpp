@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "http/connection_options.hpp"
 #include "http/message.hpp"
 
 namespace canary::http {
@@ -11,21 +12,24 @@ namespace canary::http {
 class ResponseHead {
  public:
   /// `head` is one whole head. `to_head`: it answers a HEAD request, so it has no body whatever its
-  /// fields say. 1xx heads parse too: the caller loops.
+  /// fields say. 1xx heads parse too: the caller loops. 101 is refused: Upgrade is never sent.
   Refusal parse(std::string_view head, bool to_head, const HeadLimits& limits);
 
   std::uint16_t status = 0;
-  std::string_view reason;
-  bool keep_alive = true;            // the upstream will take another request on this connection
-  bool retry_after = false;          // has a Retry-After field
+  std::string_view reason;  // visible ASCII, spaces and tabs; may be empty
+  bool http_1_0 = false;
+  bool keep_alive = true;    // the upstream will take another request on this connection
+  bool retry_after = false;  // has a Retry-After field
   Framing framing = Framing::none;
   std::uint64_t content_length = 0;
 
   std::span<const Field> fields() const { return {fields_.data(), count_}; }
   std::string_view find(std::string_view name) const;
+  const ConnectionOptions& connection() const { return connection_; }
 
  private:
   friend class ResponseParser;
+  ConnectionOptions connection_;
   std::array<Field, max_fields> fields_;
   std::size_t count_ = 0;
 };

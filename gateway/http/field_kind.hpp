@@ -1,0 +1,32 @@
+// What a field means to the gateway. Decided once, when the head is parsed; the gate and the head
+// builders then only switch on it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace canary::http {
+
+enum class FieldKind : std::uint8_t {
+  plain,       // end-to-end; Connection may take it away
+  kept,        // end-to-end, and Connection may not: see connection_options.hpp
+  hop_by_hop,  // ends here, listed in Connection or not
+  connection,
+  host,
+  content_length,
+  transfer_encoding,
+  expect,
+  forwarded_for,    // X-Forwarded-For
+  forwarded_host,   // X-Forwarded-Host
+  forwarded_proto,  // X-Forwarded-Proto
+  forwarded,        // Forwarded, X-Real-IP and every other X-Forwarded-*
+  request_id,       // X-Request-Id
+  model_version,    // X-Model-Version
+  date,
+  retry_after,
+};
+
+/// `name` is a token. ASCII case-insensitive.
+FieldKind field_kind(std::string_view name);
+
+}  // namespace canary::http

@@ -1,2 +1,0 @@
-#include "http/body.hpp"
-#include "http/build_head.hpp"

@@ -1,0 +1,92 @@
+#include "http/target.hpp"
+
+#include "base/text.hpp"
+#include "http/syntax.hpp"
+
+namespace canary::http {
+namespace {
+
+constexpr std::string_view http_scheme = "http://";
+
+constexpr Refusal bad_target(std::string_view why) { return {400, "bad_request", why}; }
+
+bool is_visible(std::string_view target) {
+  bool visible = true;
+  for (const char c : target) {
+    const auto byte = static_cast<unsigned char>(c);
+    visible &= byte > 0x20 && byte < 0x7f && byte != '#';
+  }
+  return visible;
+}
+
+constexpr bool is_alnum(char c) {
+  const char folded = static_cast<char>(c | 0x20);
+  return is_digit(c) || (folded >= 'a' && folded <= 'z');
+}
+
+bool is_port(std::string_view text) {
+  std::uint64_t port = 0;
+  return text.empty() || (text.size() <= 5 && parse_length(text, port) && port <= 65535);
+}
+
+bool is_ipv6_literal(std::string_view text) {
+  if (text.size() < 2 || text.size() > 45) return false;
+  std::size_t colons = 0;
+  for (const char c : text) {
+    const char folded = static_cast<char>(c | 0x20);
+    if (!is_digit(c) && !(folded >= 'a' && folded <= 'f') && c != ':' && c != '.') return false;
+    if (c == ':') ++colons;
+  }
+  return colons >= 2;
+}
+
+void split_query(std::string_view text, Target& out) {
+  const auto mark = text.find('?');
+  out.path = text.substr(0, mark);
+  if (mark != std::string_view::npos) out.query = text.substr(mark + 1);
+}
+
+}  // namespace
+
+bool is_authority(std::string_view text) {
+  if (!text.empty() && text.front() == '[') {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return false;
+    if (!is_ipv6_literal(text.substr(1, close - 1))) return false;
+    const auto rest = text.substr(close + 1);
+    return rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)));
+  }
+  const auto colon = text.find(':');
+  const auto host = text.substr(0, colon);
+  for (const char c : host)
+    if (!is_alnum(c) && c != '-' && c != '.' && c != '_' && c != '~') return false;
+  if (host.empty()) return false;
+  return colon == std::string_view::npos || is_port(text.substr(colon + 1));
+}
+
+Refusal split_target(std::string_view method, std::string_view target, Target& out) {
+  out = {};
+  if (method == "CONNECT") return {501, "not_implemented", "CONNECT is not supported"};
+  if (!is_visible(target)) return bad_target("the target has a character that may not be there");
+  if (target.starts_with('/')) {
+    split_query(target, out);
+    return {};
+  }
+  const bool options = method == "OPTIONS";
+  if (target == "*") {
+    out.path = target;
+    return options ? Refusal{} : bad_target("the target * is for OPTIONS only");
+  }
+  if (!base::iequals(target.substr(0, http_scheme.size()), http_scheme))
+    return bad_target("the target is neither a path nor an http URI");
+  const auto rest = target.substr(http_scheme.size());
+  const auto end = rest.find_first_of("/?");
+  out.authority = rest.substr(0, end);
+  if (!is_authority(out.authority)) return bad_target("the target's host is not valid");
+  if (end != std::string_view::npos) split_query(rest.substr(end), out);
+  // RFC 9112, 3.2.1 and 3.2.4: an empty path is `/`, and `*` in an OPTIONS request without query.
+  if (out.path.empty()) out.path = options && out.query.data() == nullptr ? "*" : "/";
+  return {};
+}
+
+}  // namespace canary::http

@@ -1,0 +1,25 @@
+// The request target and the authority it is meant for (RFC 9112, 3.2).
+#pragma once
+
+#include <string_view>
+
+#include "http/message.hpp"
+
+namespace canary::http {
+
+struct Target {
+  std::string_view path;       // begins with '/', or is "*" (OPTIONS)
+  std::string_view query;      // behind '?'; data() is null without one
+  std::string_view authority;  // of an absolute-form target only
+};
+
+/// Accepts origin-form, absolute-form with http, and `*` for OPTIONS; visible ASCII, no fragment.
+/// CONNECT is not implemented: the gateway is no tunnel.
+Refusal split_target(std::string_view method, std::string_view target, Target& out);
+
+/// `host[:port]`: a name of letters, digits and `-._~`, an IPv4 address, or an IPv6 address in
+/// brackets. RFC 3986 would also allow sub-delims and percent-encoding; no real host has them, and
+/// `a,b` would read as two hosts behind us.
+bool is_authority(std::string_view text);
+
+}  // namespace canary::http
