@@ -7,13 +7,14 @@
 namespace canary::analysis {
 
 struct Thresholds {
-  double success = 0;              // at or below: success (error rate: strictly below)
-  double trigger = 0;              // above: failure
-  std::uint64_t min_samples = 200; // fewer: inconclusive
-  base::Duration window{};         // only for the reason's text
+  double success = 0;               // at or below: success (error rate: strictly below)
+  double trigger = 0;               // above: failure
+  std::uint64_t min_samples = 200;  // fewer: inconclusive
+  base::Duration window{};          // only for the reason's text
 };
 
-/// Errors against requests. `error_rate`: success below `success`, failure above `trigger`.
+/// Errors against requests. `error_rate`: success below `success`, failure above `trigger`. No
+/// error at all is below every limit, 0 included; no request at all is never a success.
 Reading judge_error_rate(std::uint64_t errors, std::uint64_t requests, const Thresholds& limits);
 
 /// p95 > c exactly when more than 5% of the samples exceed c, so the verdict rests on exact counts

@@ -1,2 +1,0 @@
-#include "analysis/threshold.hpp"
-#include "analysis/verdict.hpp"
