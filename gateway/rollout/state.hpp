@@ -16,19 +16,26 @@ using base::BasisPoints;
 using base::full_weight;
 
 enum class Status : std::uint8_t {
-  idle, running, paused, gate, held, rolling_back, rolled_back, complete
+  idle,
+  running,
+  paused,
+  gate,
+  held,
+  rolling_back,
+  rolled_back,
+  complete
 };
 std::string_view name(Status status);
 std::optional<Status> parse_status(std::string_view text);
 
 struct State {
   std::string model, canary;
-  std::optional<BasisPoints> flag;    // the operator's hand; absent = 100%
-  BasisPoints cap = full_weight;      // what the evidence allows
-  bool latched = false;               // rolled back; opens by resume or a higher attempt
-  std::uint32_t attempt = 1;          // the highest attempt seen in the file
+  std::optional<BasisPoints> flag;  // the operator's hand; absent = 100%
+  BasisPoints cap = full_weight;    // what the evidence allows
+  bool latched = false;             // rolled back; opens by resume or a higher attempt
+  std::uint32_t attempt = 1;        // the highest attempt seen in the file
   Status status = Status::idle;
-  std::string reason;                 // why the status is what it is, with numbers
+  std::string reason;  // why the status is what it is, with numbers
   base::WallTime since{};
   bool operator==(const State&) const = default;
 };
@@ -43,7 +50,8 @@ struct Weight {
 std::string_view name(Weight::Limit limit);
 
 /// effective = min(file, flag, phase, cap). Of equal terms the most binding decision is named:
-/// cap, then flag, then phase, then file. `phase` is full until a plan exists.
+/// cap, then flag, then phase, then file; a term at 100% limits nothing, so file is named when all
+/// are. `phase` is full until a plan exists. A latched state weighs 0 whatever its cap says.
 Weight weigh(BasisPoints file, const State& state);
 
 }  // namespace canary::rollout

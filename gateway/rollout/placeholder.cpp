@@ -1,2 +1,0 @@
-#include "rollout/advance.hpp"
-#include "rollout/state.hpp"
