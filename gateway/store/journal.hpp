@@ -19,7 +19,7 @@ namespace canary::store {
 
 /// A history row: an Entry with its place in time.
 struct HistoryRow {
-  std::int64_t id = 0;         // grows; 0 until committed
+  std::int64_t id = 0;  // grows; 0 until committed
   base::WallTime time{};
   std::string model, canary;
   std::uint64_t generation = 0;  // of the configuration in force

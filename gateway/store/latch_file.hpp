@@ -1,19 +1,21 @@
 // The latch file: what survives kill -9 without waiting for a disk.
 //
-// A preallocated MAP_SHARED file in state_dir, `latch`:
-//   header   8 bytes magic "CNRYLAT1", 4 bytes slot count, 4 bytes slot size
-//   slot     256 bytes: name length (2), name "model\0version" (up to 222), CRC-32 of the name (4),
-//            attempt (8, atomic), word (8, atomic)
+// A preallocated MAP_SHARED file in state_dir, `latch`, in the machine's byte order:
+//   header   256 bytes: magic "CNRYLAT1" (8), slot count (4), slot size (4), zeros
+//   slot     256 bytes: name length (2, atomic), name "model\0version" (222), CRC-32 of the name
+//   (4),
+//            padding (4), attempt (8, atomic), word (8, atomic), padding (8)
 //   word     bits 0-13 flag (16383: absent), 14-27 cap, 28-41 file, 42 latched, 43 used,
 //            48-63 check over bits 0-47
-// A lowering is one 64-bit store into the word. A word whose check fails reads as: everything 0,
-// latched (the safe side). Slots are never freed: a latch is for ever.
+// A lowering is one 64-bit store into the word, after the attempt's. A new slot becomes visible by
+// its name's length, stored last. A word whose check fails reads as: everything 0, latched (the
+// safe side). Slots are never freed: a latch is for ever.
 // One thread (control). Survives the process, not a power cut.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,8 +36,10 @@ struct LatchSlot {
 
 class LatchFile {
  public:
-  /// Opens or creates and preallocates the file. An unreadable file is moved aside as
-  /// `latch.corrupt-<time>` and `lost()` is true.
+  static constexpr std::uint32_t slot_count = 1023;  // the file is 256 KiB
+
+  /// Opens or creates and preallocates the file (an error: no room for it). An unreadable file is
+  /// moved aside as `latch.corrupt-<time>` and `lost()` is true.
   static base::Result<LatchFile> open(const std::filesystem::path& state_dir);
   LatchFile(LatchFile&&) noexcept;
   LatchFile& operator=(LatchFile&&) noexcept;
@@ -43,11 +47,11 @@ class LatchFile {
 
   std::optional<LatchSlot> read(const std::string& model, const std::string& canary) const;
   /// Stores at once; creates the slot when needed. An error only when all slots are taken or the
-  /// name is too long.
+  /// name is too long. Percentages above 100% are stored as 100%.
   base::Result<void> write(const std::string& model, const std::string& canary,
                            const LatchSlot& slot);
   bool lost() const { return lost_; }
-  std::size_t size() const;
+  std::size_t size() const;  // slots in use
 
  private:
   LatchFile() = default;

@@ -1,0 +1,91 @@
+#include "store/journal_open.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "store/files.hpp"
+#include "store/journal_tables.hpp"
+
+namespace canary::store {
+namespace {
+
+enum class Finding { sound, never_written, corrupt, unusable };
+
+/// Reads the whole database once. `error` is set when it is unusable: no verdict on its content was
+/// possible (a full disk, no permission), so nothing may be moved aside.
+Finding examine(Database& database, base::Error& error) {
+  const auto failed = [&](base::Error why) {
+    const bool corrupt = database.corrupt();
+    error = std::move(why);
+    return corrupt ? Finding::corrupt : Finding::unusable;
+  };
+  for (const char* pragma :
+       {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=4194304"})
+    if (auto done = database.exec(pragma); !done) return failed(done.error());
+
+  Statement check(database, "PRAGMA integrity_check(1)");
+  if (check.step() != Statement::Step::row)
+    return failed(database.error("check the state database"));
+  if (check.text(0) != "ok") return Finding::corrupt;
+  const auto version = table_version(database);
+  if (!version) return failed(version.error());
+  return *version == 0 ? Finding::never_written : Finding::sound;
+}
+
+base::Result<void> move_aside(const std::filesystem::path& path,
+                              const std::filesystem::path& kept) {
+  if (std::rename(path.c_str(), kept.c_str()) != 0) return file_error("move aside", path, errno);
+  // With the same ending, so that SQLite's own tools can still read all of it.
+  for (const char* ending : {"-wal", "-shm"}) {
+    const std::string from = path.string() + ending;
+    if (std::rename(from.c_str(), (kept.string() + ending).c_str()) != 0 && errno != ENOENT)
+      return file_error("move aside", from, errno);
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_dir) {
+  const auto path = state_dir / "state.db";
+  OpenedDatabase opened;
+  // The second round is for the new database, after a corrupt one was moved aside.
+  for (int round = 0; round < 2; ++round) {
+    auto database = Database::open(path);
+    if (!database) return database.error();
+    base::Error error;
+    switch (examine(*database, error)) {
+      case Finding::unusable:
+        return error;
+      case Finding::corrupt: {
+        database->close();
+        const auto kept = corrupt_name(path);
+        if (auto moved = move_aside(path, kept); !moved) return moved.error();
+        opened.kept_aside = kept.string();
+        opened.lost = true;
+        continue;
+      }
+      case Finding::never_written: {
+        // A configuration was once accepted here, so there was a database: it was removed or
+        // emptied.
+        std::error_code ignored;
+        if (std::filesystem::exists(state_dir / "last-accepted.yaml", ignored)) opened.lost = true;
+        opened.first_start = !opened.lost;
+        break;
+      }
+      case Finding::sound:
+        break;
+    }
+    if (auto migrated = migrate(*database); !migrated) return migrated.error();
+    auto states = read_states(*database);
+    if (!states) return states.error();
+    opened.states = std::move(*states);
+    opened.database = std::move(*database);
+    if (auto synced = sync_directory(state_dir); !synced) return synced.error();
+    return opened;
+  }
+  return base::Error("the new state database " + path.string() + " is damaged at once");
+}
+
+}  // namespace canary::store

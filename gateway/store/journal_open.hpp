@@ -1,0 +1,23 @@
+// Opening the journal's database: sound, migrated, or moved aside and begun anew.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "rollout/state.hpp"
+#include "store/sqlite.hpp"
+
+namespace canary::store {
+
+struct OpenedDatabase {
+  Database database;
+  std::vector<rollout::State> states;
+  bool first_start = false;
+  bool lost = false;
+  std::string kept_aside;
+};
+
+base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_dir);
+
+}  // namespace canary::store

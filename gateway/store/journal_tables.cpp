@@ -1,0 +1,196 @@
+#include "store/journal_tables.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace canary::store {
+namespace {
+
+using rollout::State;
+
+// Each script takes the database from version i to i + 1. A released script is never edited.
+constexpr std::array migrations{
+    R"(CREATE TABLE rollout (
+         model TEXT NOT NULL, canary TEXT NOT NULL,
+         flag INTEGER, cap INTEGER NOT NULL, latched INTEGER NOT NULL, attempt INTEGER NOT NULL,
+         status TEXT NOT NULL, reason TEXT NOT NULL, since_ns INTEGER NOT NULL,
+         PRIMARY KEY (model, canary)) WITHOUT ROWID;
+       CREATE TABLE history (
+         id INTEGER PRIMARY KEY AUTOINCREMENT, time_ns INTEGER NOT NULL,
+         model TEXT NOT NULL, canary TEXT NOT NULL, generation INTEGER NOT NULL,
+         kind TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
+         weight_before INTEGER NOT NULL, weight_after INTEGER NOT NULL,
+         criterion TEXT, verdict INTEGER, value REAL, success_limit REAL, trigger_limit REAL,
+         samples INTEGER, explanation TEXT);
+       CREATE INDEX history_of_model ON history (model, id);)",
+};
+
+std::int64_t nanoseconds(base::WallTime time) {
+  return std::chrono::duration_cast<base::Duration>(time.time_since_epoch()).count();
+}
+base::WallTime wall_time(std::int64_t ns) { return base::WallTime(base::Duration(ns)); }
+
+/// A number outside its range is damage that no checksum caught: the safe side is 0.
+base::BasisPoints weight_from(std::int64_t value) {
+  return value >= 0 && value <= base::full_weight ? static_cast<base::BasisPoints>(value)
+                                                  : base::BasisPoints{0};
+}
+
+base::Result<void> write_state(Database& database, const State& state) {
+  Statement statement(database,
+                      "INSERT INTO rollout VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+                      "flag=excluded.flag, cap=excluded.cap, latched=excluded.latched, "
+                      "attempt=excluded.attempt, status=excluded.status, reason=excluded.reason, "
+                      "since_ns=excluded.since_ns");
+  statement.bind(state.model).bind(state.canary);
+  state.flag ? statement.bind(std::int64_t{*state.flag}) : statement.bind_null();
+  statement.bind(std::int64_t{state.cap}).bind(std::int64_t{state.latched});
+  statement.bind(std::int64_t{state.attempt}).bind(rollout::name(state.status));
+  statement.bind(state.reason).bind(nanoseconds(state.since));
+  if (statement.step() == Statement::Step::failed) return database.error("write a rollout's state");
+  return {};
+}
+
+base::Result<void> write_row(Database& database, const HistoryRow& row) {
+  Statement statement(
+      database,
+      "INSERT INTO history (time_ns, model, canary, generation, kind, actor, reason,"
+      " weight_before, weight_after, criterion, verdict, value, success_limit,"
+      " trigger_limit, samples, explanation)"
+      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  const rollout::Entry& entry = row.entry;
+  statement.bind(nanoseconds(row.time)).bind(row.model).bind(row.canary);
+  statement.bind(static_cast<std::int64_t>(row.generation));
+  statement.bind(entry.kind).bind(entry.actor).bind(entry.reason);
+  statement.bind(std::int64_t{entry.before}).bind(std::int64_t{entry.after});
+  if (entry.reading) {
+    const analysis::Reading& reading = *entry.reading;
+    statement.bind(reading.criterion).bind(static_cast<std::int64_t>(reading.verdict));
+    statement.bind(reading.value).bind(reading.success_limit).bind(reading.limit);
+    statement.bind(static_cast<std::int64_t>(reading.samples)).bind(reading.reason);
+  }  // parameters that are not bound are NULL
+  if (statement.step() == Statement::Step::failed) return database.error("write the history");
+
+  Statement prune(database, "DELETE FROM history WHERE id <= ?");
+  prune.bind(std::int64_t{sqlite3_last_insert_rowid(database.get())} - history_capacity);
+  if (prune.step() == Statement::Step::failed) return database.error("shorten the history");
+  return {};
+}
+
+HistoryRow row_from(const Statement& statement) {
+  HistoryRow row;
+  row.id = statement.integer(0);
+  row.time = wall_time(statement.integer(1));
+  row.model = statement.text(2);
+  row.canary = statement.text(3);
+  row.generation = static_cast<std::uint64_t>(statement.integer(4));
+  row.entry.kind = statement.text(5);
+  row.entry.actor = statement.text(6);
+  row.entry.reason = statement.text(7);
+  row.entry.before = weight_from(statement.integer(8));
+  row.entry.after = weight_from(statement.integer(9));
+  if (statement.null(10)) return row;
+  analysis::Reading& reading = row.entry.reading.emplace();
+  reading.criterion = statement.text(10);
+  const auto verdict = std::clamp<std::int64_t>(statement.integer(11), 0,
+                                                static_cast<int>(analysis::Verdict::error));
+  reading.verdict = static_cast<analysis::Verdict>(verdict);
+  reading.value = statement.real(12);
+  reading.success_limit = statement.real(13);
+  reading.limit = statement.real(14);
+  reading.samples = static_cast<std::uint64_t>(statement.integer(15));
+  reading.reason = statement.text(16);
+  return row;
+}
+
+}  // namespace
+
+base::Result<std::int64_t> table_version(Database& database) {
+  Statement statement(database, "PRAGMA user_version");
+  if (statement.step() != Statement::Step::row) return database.error("read the state's version");
+  return statement.integer(0);
+}
+
+base::Result<void> migrate(Database& database) {
+  const auto version = table_version(database);
+  if (!version) return version.error();
+  const auto newest = static_cast<std::int64_t>(migrations.size());
+  if (*version > newest)
+    return base::Error("the state database was written by a newer release (version " +
+                       std::to_string(*version) + ", this one knows " + std::to_string(newest) +
+                       ")");
+  for (auto step = std::max<std::int64_t>(*version, 0); step < newest; ++step) {
+    const std::string script = std::string("BEGIN IMMEDIATE;") +
+                               migrations[static_cast<std::size_t>(step)] +
+                               "PRAGMA user_version=" + std::to_string(step + 1) + ";COMMIT;";
+    if (auto done = database.exec(script.c_str()); !done) {
+      const auto error = database.error("prepare the state database");
+      if (sqlite3_get_autocommit(database.get()) == 0) (void)database.exec("ROLLBACK");
+      return error;
+    }
+  }
+  return {};
+}
+
+base::Result<std::vector<State>> read_states(Database& database) {
+  std::vector<State> states;
+  Statement statement(database,
+                      "SELECT model, canary, flag, cap, latched, attempt, status, reason, since_ns"
+                      " FROM rollout");
+  for (;;) {
+    const auto step = statement.step();
+    if (step == Statement::Step::done) return states;
+    if (step == Statement::Step::failed) return database.error("read the rollouts' states");
+    State state;
+    state.model = statement.text(0);
+    state.canary = statement.text(1);
+    if (!statement.null(2)) state.flag = weight_from(statement.integer(2));
+    state.cap = weight_from(statement.integer(3));
+    state.latched = statement.integer(4) != 0;
+    state.attempt =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(statement.integer(5), 0, UINT32_MAX));
+    state.status =
+        rollout::parse_status(statement.text(6))
+            .value_or(state.latched ? rollout::Status::rolled_back : rollout::Status::held);
+    state.reason = statement.text(7);
+    state.since = wall_time(statement.integer(8));
+    states.push_back(std::move(state));
+  }
+}
+
+base::Result<void> write(Database& database, const State& state,
+                         const std::optional<HistoryRow>& row) {
+  if (auto begun = database.exec("BEGIN IMMEDIATE"); !begun) return begun;
+  base::Result<void> written = write_state(database, state);
+  if (written && row) written = write_row(database, *row);
+  if (written) written = database.exec("COMMIT");
+  // SQLite has rolled back by itself after some failures (a full disk), after others not.
+  if (!written && sqlite3_get_autocommit(database.get()) == 0) (void)database.exec("ROLLBACK");
+  return written;
+}
+
+base::Result<std::vector<HistoryRow>> read_history(Database& database, const std::string& model,
+                                                   std::size_t limit) {
+  std::vector<HistoryRow> rows;
+  Statement statement(
+      database, model.empty()
+                    ? "SELECT id, time_ns, model, canary, generation, kind, actor, reason,"
+                      " weight_before, weight_after, criterion, verdict, value, success_limit,"
+                      " trigger_limit, samples, explanation FROM history"
+                      " ORDER BY id DESC LIMIT ?1"
+                    : "SELECT id, time_ns, model, canary, generation, kind, actor, reason,"
+                      " weight_before, weight_after, criterion, verdict, value, success_limit,"
+                      " trigger_limit, samples, explanation FROM history WHERE model = ?2"
+                      " ORDER BY id DESC LIMIT ?1");
+  statement.bind(static_cast<std::int64_t>(
+      std::min<std::size_t>(limit, static_cast<std::size_t>(history_capacity))));
+  if (!model.empty()) statement.bind(model);
+  for (;;) {
+    const auto step = statement.step();
+    if (step == Statement::Step::done) return rows;
+    if (step == Statement::Step::failed) return database.error("read the history");
+    rows.push_back(row_from(statement));
+  }
+}
+
+}  // namespace canary::store

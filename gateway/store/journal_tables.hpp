@@ -1,0 +1,29 @@
+// What the journal's tables look like, and how rows become structs. On the thread that has the
+// database at the moment.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "store/journal.hpp"
+#include "store/sqlite.hpp"
+
+namespace canary::store {
+
+/// Brings the tables to this release's version (PRAGMA user_version), in one transaction per step.
+/// An error for a database that a newer release wrote.
+base::Result<void> migrate(Database& database);
+base::Result<std::int64_t> table_version(Database& database);
+
+base::Result<std::vector<rollout::State>> read_states(Database& database);
+/// The state and its row in one transaction.
+base::Result<void> write(Database& database, const rollout::State& state,
+                         const std::optional<HistoryRow>& row);
+/// Newest first.
+base::Result<std::vector<HistoryRow>> read_history(Database& database, const std::string& model,
+                                                   std::size_t limit);
+
+/// The history keeps this many rows.
+inline constexpr std::int64_t history_capacity = 100'000;
+
+}  // namespace canary::store

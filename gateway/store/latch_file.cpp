@@ -1,0 +1,206 @@
+#include "store/latch_file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <map>
+
+#include "store/crc32.hpp"
+#include "store/files.hpp"
+
+namespace canary::store {
+namespace {
+
+constexpr std::size_t slot_bytes = 256;
+constexpr std::size_t name_capacity = 222;
+constexpr char magic[] = "CNRYLAT1";
+constexpr std::uint64_t flag_absent = 16383;
+
+struct Header {
+  char magic[8];
+  std::uint32_t slot_count;
+  std::uint32_t slot_size;
+  char zeros[slot_bytes - 16];
+};
+struct Slot {
+  std::uint16_t name_length;
+  char name[name_capacity];
+  std::uint32_t name_crc;
+  std::uint32_t padding;
+  std::uint64_t attempt;
+  std::uint64_t word;
+  std::uint64_t padding_end;
+};
+static_assert(sizeof(Header) == slot_bytes && sizeof(Slot) == slot_bytes);
+static_assert(offsetof(Slot, attempt) % 8 == 0 && offsetof(Slot, word) % 8 == 0);
+static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);
+constexpr std::size_t file_size = sizeof(Header) + LatchFile::slot_count * sizeof(Slot);
+
+std::uint64_t check_of(std::uint64_t low48) {
+  const std::uint32_t crc = crc32(&low48, 6);
+  return (crc ^ (crc >> 16)) & 0xFFFF;
+}
+
+std::uint64_t encode(const LatchSlot& slot) {
+  const auto bounded = [](base::BasisPoints value) -> std::uint64_t {
+    return std::min(value, base::full_weight);
+  };
+  std::uint64_t word = slot.flag ? bounded(*slot.flag) : flag_absent;
+  word |= bounded(slot.cap) << 14;
+  word |= bounded(slot.file) << 28;
+  word |= std::uint64_t{slot.latched} << 42;
+  word |= std::uint64_t{1} << 43;
+  return word | check_of(word) << 48;
+}
+
+LatchSlot decode(std::uint64_t word, std::uint64_t attempt) {
+  LatchSlot slot;
+  slot.attempt = static_cast<std::uint32_t>(std::min<std::uint64_t>(attempt, UINT32_MAX));
+  const std::uint64_t low = word & 0xFFFF'FFFF'FFFF;
+  const auto flag = low & 0x3FFF, cap = (low >> 14) & 0x3FFF, file = (low >> 28) & 0x3FFF;
+  const bool sound = (word >> 48) == check_of(low) && ((low >> 43) & 1) != 0 &&
+                     (flag <= base::full_weight || flag == flag_absent) &&
+                     cap <= base::full_weight && file <= base::full_weight;
+  if (!sound) {
+    slot.flag = slot.cap = slot.file = 0;
+    slot.latched = true;
+    return slot;
+  }
+  if (flag != flag_absent) slot.flag = static_cast<base::BasisPoints>(flag);
+  slot.cap = static_cast<base::BasisPoints>(cap);
+  slot.file = static_cast<base::BasisPoints>(file);
+  slot.latched = ((low >> 42) & 1) != 0;
+  return slot;
+}
+
+std::string slot_name(const std::string& model, const std::string& canary) {
+  return model + '\0' + canary;
+}
+
+/// Writes a new file's header durably; the slots are zeros, which means free.
+base::Result<void> write_header(int fd, const std::filesystem::path& path) {
+  Header header{};
+  std::memcpy(header.magic, magic, sizeof header.magic);
+  header.slot_count = LatchFile::slot_count;
+  header.slot_size = slot_bytes;
+  if (::pwrite(fd, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header))
+    return file_error("write", path, errno);
+  if (::fsync(fd) != 0) return file_error("sync", path, errno);
+  return sync_directory(path.parent_path());
+}
+
+}  // namespace
+
+struct LatchFile::Mapping {
+  void* memory = MAP_FAILED;
+  std::map<std::string, std::uint32_t, std::less<>> index;
+  std::uint32_t used = 0;
+
+  Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() {
+    if (memory != MAP_FAILED) ::munmap(memory, file_size);
+  }
+  const Header& header() const { return *static_cast<const Header*>(memory); }
+  Slot& slot(std::uint32_t i) const { return reinterpret_cast<Slot*>(memory)[i + 1]; }
+
+  /// Reads the names; false when the file is not a latch file of this shape.
+  bool load() {
+    if (std::memcmp(header().magic, magic, sizeof header().magic) != 0) return false;
+    if (header().slot_count != slot_count || header().slot_size != slot_bytes) return false;
+    for (used = 0; used < slot_count; ++used) {
+      const Slot& present = slot(used);
+      if (present.name_length == 0) break;
+      if (present.name_length > name_capacity) return false;
+      if (crc32(present.name, present.name_length) != present.name_crc) return false;
+      index.emplace(std::string(present.name, present.name_length), used);
+    }
+    // Slots are taken in order: a name after a free slot means that one was damaged.
+    for (std::uint32_t i = used; i < slot_count; ++i)
+      if (slot(i).name_length != 0) return false;
+    return true;
+  }
+};
+
+LatchFile::LatchFile(LatchFile&&) noexcept = default;
+LatchFile& LatchFile::operator=(LatchFile&&) noexcept = default;
+LatchFile::~LatchFile() = default;
+
+base::Result<LatchFile> LatchFile::open(const std::filesystem::path& state_dir) {
+  const auto path = state_dir / "latch";
+  LatchFile file;
+  // The second round is for the new file, after a corrupt one was moved aside.
+  for (int round = 0; round < 2; ++round) {
+    const Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (fd.get() < 0) return file_error("open", path, errno);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) return file_error("read", path, errno);
+    const auto present_size = static_cast<std::size_t>(status.st_size);
+    // Also for an old file: a copy restored from a backup may be sparse, and a store into a hole on
+    // a full disk would be a SIGBUS.
+    if (present_size == 0 || present_size == file_size)
+      if (const int error = ::posix_fallocate(fd.get(), 0, file_size); error != 0)
+        return file_error("make room for", path, error);
+    if (present_size == 0)
+      if (auto written = write_header(fd.get(), path); !written) return written.error();
+    if (present_size == 0 || present_size == file_size) {
+      file.mapping_ = std::make_unique<Mapping>();
+      file.mapping_->memory =
+          ::mmap(nullptr, file_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+      if (file.mapping_->memory == MAP_FAILED) return file_error("map", path, errno);
+      if (file.mapping_->load()) return file;
+    }
+    if (round == 0 && ::rename(path.c_str(), corrupt_name(path).c_str()) != 0)
+      return file_error("move aside", path, errno);
+    file.lost_ = true;
+  }
+  return base::Error("the new latch file " + path.string() + " cannot be read back");
+}
+
+std::optional<LatchSlot> LatchFile::read(const std::string& model,
+                                         const std::string& canary) const {
+  const auto found = mapping_->index.find(slot_name(model, canary));
+  if (found == mapping_->index.end()) return std::nullopt;
+  Slot& slot = mapping_->slot(found->second);
+  const auto word = std::atomic_ref(slot.word).load(std::memory_order_acquire);
+  return decode(word, std::atomic_ref(slot.attempt).load(std::memory_order_relaxed));
+}
+
+base::Result<void> LatchFile::write(const std::string& model, const std::string& canary,
+                                    const LatchSlot& value) {
+  const std::string name = slot_name(model, canary);
+  const auto found = mapping_->index.find(name);
+  if (found != mapping_->index.end()) {
+    Slot& slot = mapping_->slot(found->second);
+    std::atomic_ref(slot.attempt).store(value.attempt, std::memory_order_relaxed);
+    std::atomic_ref(slot.word).store(encode(value), std::memory_order_release);
+    return {};
+  }
+  if (name.size() > name_capacity)
+    return base::Error("the names " + model + " and " + canary + " are too long to be latched: " +
+                       std::to_string(name_capacity - 1) + " bytes together at most");
+  if (mapping_->used == slot_count)
+    return base::Error("the latch file is full: " + std::to_string(slot_count) +
+                       " canary versions are remembered");
+  Slot& slot = mapping_->slot(mapping_->used);
+  std::memcpy(slot.name, name.data(), name.size());
+  slot.name_crc = crc32(name.data(), name.size());
+  std::atomic_ref(slot.attempt).store(value.attempt, std::memory_order_relaxed);
+  std::atomic_ref(slot.word).store(encode(value), std::memory_order_relaxed);
+  std::atomic_ref(slot.name_length)
+      .store(static_cast<std::uint16_t>(name.size()), std::memory_order_release);
+  mapping_->index.emplace(name, mapping_->used++);
+  return {};
+}
+
+std::size_t LatchFile::size() const { return mapping_->used; }
+
+}  // namespace canary::store
