@@ -1,5 +1,6 @@
 // The readers of one value.
 #include "config/section.hpp"
+#include "config/words.hpp"
 
 namespace canary::config {
 namespace {
@@ -130,7 +131,9 @@ void Field::weight(base::BasisPoints& out) const {
 void Field::text(std::string& out, bool (*accepts)(std::string_view), std::string_view what) const {
   const std::string* word = scalar(what);
   if (!word) return;
-  if (accepts(*word))
+  if (!value_->quoted && looks_typed(*word))
+    problem(std::string(what) + ", in quotes");
+  else if (accepts(*word))
     out = *word;
   else
     problem(std::string(what));

@@ -30,7 +30,36 @@ bool is_under(std::string_view path, std::string_view prefix) {
   return path.size() == prefix.size() || has("/:", path[prefix.size()]);
 }
 
+// The front of `text` that consists of digits, taken off.
+bool take_digits(std::string_view& text) {
+  const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
+  text.remove_prefix(count);
+  return count > 0;
+}
+
+bool is_number(std::string_view text) {
+  if (text.starts_with("0x") || text.starts_with("0o")) return text.size() > 2;
+  if (!text.empty() && has("+-", text.front())) text.remove_prefix(1);
+  if (text == ".inf" || text == ".Inf" || text == ".INF") return true;
+  bool digits = take_digits(text);
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    digits = take_digits(text) || digits;
+  }
+  if (!digits || text.empty()) return digits;
+  if (!has("eE", text.front())) return false;
+  text.remove_prefix(1);
+  if (!text.empty() && has("+-", text.front())) text.remove_prefix(1);
+  return take_digits(text) && text.empty();
+}
+
 }  // namespace
+
+bool looks_typed(std::string_view text) {
+  constexpr std::string_view words[] = {"true",  "True", "TRUE", "false", "False",
+                                        "FALSE", ".nan", ".NaN", ".NAN"};
+  return is_number(text) || std::find(std::begin(words), std::end(words), text) != std::end(words);
+}
 
 bool is_name(std::string_view text) {
   if (text.empty() || text.size() > 100 || !is_alnum(text.front())) return false;
