@@ -1,0 +1,49 @@
+#include "proxy/access_line.hpp"
+
+#include "base/json_text.hpp"
+#include "base/clock.hpp"
+
+namespace canary::proxy {
+namespace {
+
+constexpr std::size_t most_target = 2048;
+
+void append_text(std::string& out, std::string_view key, std::string_view value) {
+  out += ",\"";
+  out += key;
+  out += "\":";
+  base::append_json_string(out, value);
+}
+
+void append_ms(std::string& out, std::string_view key, Duration value) {
+  out += ",\"";
+  out += key;
+  out += "\":";
+  base::append_json_number(out, static_cast<double>(value.count() / 1000) / 1000);
+}
+
+}  // namespace
+
+void write_access_line(std::string& out, std::string_view request, std::string_view request_id,
+                       std::string_view peer, const ExchangeRecord& record, base::WallTime wall,
+                       MonoTime now) {
+  const auto space = request.find(' ');
+  out = "{\"time\":\"";
+  out += base::format_time(wall);
+  out += '"';
+  append_text(out, "request_id", request_id);
+  append_text(out, "client", peer);
+  append_text(out, "method", request.substr(0, space));
+  append_text(out, "target", request.substr(space + 1).substr(0, most_target));
+  if (record.version()) {
+    append_text(out, "model", record.model()->name);
+    append_text(out, "version", record.version()->name);
+    append_text(out, "outcome", stats::name(record.outcome()));
+  }
+  if (record.status()) (out += ",\"upstream_status\":") += std::to_string(record.status());
+  if (record.first_byte()) append_ms(out, "first_byte_ms", *record.first_byte());
+  append_ms(out, "duration_ms", now - record.start());
+  out += "}\n";
+}
+
+}  // namespace canary::proxy

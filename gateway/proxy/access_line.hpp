@@ -1,0 +1,17 @@
+// One access-log line: a JSON object (docs/operations.md lists its fields).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proxy/exchange_record.hpp"
+
+namespace canary::proxy {
+
+/// Writes the line, with its newline, into `out` (replacing what was there). `request`: method,
+/// space, target.
+void write_access_line(std::string& out, std::string_view request, std::string_view request_id,
+                       std::string_view peer, const ExchangeRecord& record, base::WallTime wall,
+                       MonoTime now);
+
+}  // namespace canary::proxy

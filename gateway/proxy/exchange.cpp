@@ -1,0 +1,264 @@
+#include "proxy/exchange.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/text.hpp"
+#include "http/build_head.hpp"
+#include "proxy/head_view.hpp"
+#include "proxy/worker.hpp"
+#include "reactor/tcp.hpp"
+#include "traffic/bucket.hpp"
+#include "traffic/match.hpp"
+
+namespace canary::proxy {
+namespace {
+
+using stats::Outcome;
+
+constexpr std::size_t least_room = 4 << 10;
+
+// Our own lack of means, not the version's fault.
+bool is_local_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
+         error == EADDRNOTAVAIL;
+}
+
+}  // namespace
+
+Exchange::Exchange(Session& session)
+    : session_(session),
+      worker_(session.worker()),
+      table_(worker_.table()),
+      record_(worker_.index(), worker_.reactor().now()) {
+  session_.watch(&record_);
+}
+
+Exchange::~Exchange() { session_.watch(nullptr); }
+
+reactor::Task<bool> Exchange::run() {
+  const bool complete = co_await read_head();
+  if (!complete) co_return false;
+  bool forward = refused_.status == 0 && admit();
+  while (forward) {
+    forward = co_await reach();
+    if (!forward) break;
+    send_request();
+    const Reply reply = co_await await_reply();
+    if (reply == Reply::head) {
+      const bool more = co_await deliver();
+      co_return more;
+    }
+    forward = reply == Reply::retry;
+  }
+  const bool more = co_await answer();
+  co_return more;
+}
+
+// True with a whole head at the front of in(), or with refused_ set; false when there is nobody to
+// answer.
+reactor::Task<bool> Exchange::read_head() {
+  reactor::Buffer& in = session_.in();
+  const MonoTime deadline = worker_.reactor().now() + table_->timeouts.header;
+  const http::HeadLimits limits{table_->limits.header_bytes, table_->limits.header_count};
+  std::size_t scanned = 0;
+  for (;;) {
+    if (const std::size_t empty = http::leading_empty_lines(in.view()); empty > 0) {
+      in.consume(empty);
+      scanned = 0;
+    }
+    head_size_ = http::find_head_end(in.view(), scanned);
+    if (head_size_ > 0) co_return true;
+    if (const auto refusal = http::refuse_incomplete(in.view(), limits)) {
+      refused_ = {refusal.status, refusal.code, refusal.message};
+      co_return true;
+    }
+    const reactor::Io io = session_.client().receive(in.prepare(least_room));
+    if (io.status == reactor::IoStatus::ok) {
+      in.commit(io.bytes);
+      continue;
+    }
+    if (io.status != reactor::IoStatus::again) co_return false;
+    const Woken woken = co_await session_.wake(deadline);
+    if (woken == Woken::shutdown) co_return false;
+    if (woken == Woken::expired) {
+      refused_ = {408, "header_timeout", "the request head did not arrive in time"};
+      co_return !in.empty();
+    }
+  }
+}
+
+bool Exchange::parse() {
+  const http::HeadLimits limits{table_->limits.header_bytes, table_->limits.header_count};
+  const auto refusal =
+      worker_.request.parse(session_.in().view().substr(0, head_size_), limits);
+  if (!refusal) return true;
+  refused_ = {refusal.status, refusal.code, refusal.message};
+  return false;
+}
+
+bool Exchange::admit() {
+  if (!parse()) return false;
+  const http::RequestHead& head = worker_.request;
+  http_1_0_ = head.http_1_0;
+  is_head_ = head.is_head;
+  expect_continue_ = head.expect_continue;
+  keep_alive_ = head.keep_alive;
+  has_body_ = head.framing != http::Framing::none;
+  parsed_ = true;
+  const std::string_view id = head.find("X-Request-Id");
+  if (http::sane_request_id(id)) {
+    request_id_size_ = static_cast<std::uint8_t>(id.copy(request_id_.data(), request_id_.size()));
+  } else {
+    base::write_uuid_v7(request_id_.data(), worker_.wall(), worker_.random());
+    request_id_size_ = base::uuid_length;
+  }
+  if (worker_.samples_access()) ((logged_request_ = head.method) += ' ') += head.target;
+  if (internal()) return false;
+  if (head.framing == http::Framing::length &&
+      head.content_length > table_->limits.request_body) {
+    refused_ = {413, "request_too_large", "the request body is larger than limits.request_body"};
+    return false;
+  }
+  return true;
+}
+
+// The data listener's own namespace: one answer, and no way through to an upstream.
+bool Exchange::internal() {
+  const http::RequestHead& head = worker_.request;
+  if (!traffic::covers("/internal", head.path) && !traffic::covers("/ofrep", head.path))
+    return false;
+  constexpr std::string_view model_version = "/internal/model-version";
+  std::string_view model;
+  bool known = head.method == "GET" && traffic::covers(model_version, head.path);
+  if (known && head.path.size() > model_version.size())
+    model = head.path.substr(model_version.size() + 1);
+  else if (known)
+    model = traffic::query_parameter(head.query, "model");
+  answers_ = worker_.answers();
+  if (known && !answers_) {
+    refused_ = {503, "not_ready", "no routing table is in force yet"};
+    return true;
+  }
+  own_body_ = known ? answers_->find(model) : nullptr;
+  if (!own_body_) refused_ = {404, "not_found", "no such path on this listener"};
+  return true;
+}
+
+// Pins the table of this moment and picks by it. What was drawn for this request stays.
+bool Exchange::choose() {
+  const TablePin previous = std::exchange(table_, worker_.table());
+  if (!parse()) return false;
+  const http::RequestHead& head = worker_.request;
+  std::string_view client = session_.peer();
+  if (trusts_peer()) {
+    const std::string_view forwarded = head.find("X-Forwarded-For");
+    const std::string_view last = base::trim(forwarded.substr(forwarded.rfind(',') + 1));
+    if (!last.empty()) client = last;
+  }
+  const HeadView view(head, client);
+  model_ = traffic::match(*table_, view);
+  if (!model_) {
+    worker_.text = "no model matches this request; configured:";
+    for (const auto& model : table_->models) (worker_.text += ' ') += model.name;
+    refused_ = {404, "no_such_model", worker_.text};
+    return false;
+  }
+  if (!drawn_) draw_ = traffic::draw(*model_, view, worker_.random());
+  drawn_ = true;
+  const traffic::Pick pick = traffic::pick(*model_, draw_);
+  version_ = failover_ ? &model_->stable : pick.version;
+  record_.picked(*model_, *version_, pick.overridden);
+  return true;
+}
+
+bool Exchange::trusts_peer() const {
+  const auto& blocks = table_->trusted_proxies;
+  return std::any_of(blocks.begin(), blocks.end(), [&](const config::AddressBlock& block) {
+    return block.contains(session_.peer_bytes());
+  });
+}
+
+reactor::Task<bool> Exchange::reach() {
+  for (;;) {
+    if (!choose()) co_return false;
+    const Reached reached = co_await reach_version();
+    switch (reached) {
+      case Reached::connected:
+        co_return true;
+      case Reached::table_changed:
+        break;
+      case Reached::client_gone:
+        refused_ = {0, {}, {}, Outcome::client_abort};
+        co_return false;
+      case Reached::failed:
+        if (!fail_over()) co_return false;
+        break;
+    }
+  }
+}
+
+// Tries the picked version's endpoints in turn. Only the first can be had without waiting, and
+// after any wait the head is parsed again: the scratch was others' in between.
+reactor::Task<Exchange::Reached> Exchange::reach_version() {
+  const auto& endpoints = version_->endpoints;
+  const std::size_t first = worker_.rotation();
+  connect_error_ = EHOSTUNREACH;
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    endpoint_ = &endpoints[(first + i) % endpoints.size()];
+    if (!retried_) upstream_ = worker_.upstreams().take(endpoint_->id);
+    if (upstream_) {
+      upstream_->socket.owner = &session_.as_owner();
+      co_return parse() ? Reached::connected : Reached::failed;
+    }
+    connect_error_ = co_await connect(*endpoint_);
+    if (connect_error_ == ECANCELED) co_return Reached::client_gone;
+    if (connect_error_ != 0) continue;
+    if (table_ == worker_.table()) co_return parse() ? Reached::connected : Reached::failed;
+    keep_upstream();
+    co_return Reached::table_changed;
+  }
+  co_return Reached::failed;
+}
+
+// 0 with upstream_ connected, ETIMEDOUT at the deadline, ECANCELED when the client is gone, or why
+// the connect failed.
+reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
+  int error = 0;
+  upstream_ = worker_.upstreams().connect(endpoint, session_.as_owner(), error);
+  const MonoTime deadline = worker_.reactor().now() + model_->settings.timeouts.connect;
+  while (error == 0 && !upstream_->socket.writable()) {
+    const Woken woken = co_await session_.wake(deadline);
+    if (woken == Woken::expired) error = ETIMEDOUT;
+    if (woken == Woken::shutdown || session_.client_gone()) error = ECANCELED;
+  }
+  if (error == 0) error = reactor::connect_error(upstream_->socket.fd());
+  if (error != 0) upstream_.reset();
+  co_return error;
+}
+
+// The picked version cannot be reached: its one charge. True: stable is to answer instead.
+bool Exchange::fail_over() {
+  if (is_local_shortage(connect_error_)) {
+    refused_ = {503, "out_of_resources", "the gateway is out of descriptors, ports or memory"};
+    return false;
+  }
+  const bool timed_out = connect_error_ == ETIMEDOUT;
+  const Outcome outcome = timed_out ? Outcome::timeout_connect : Outcome::connect_error;
+  const bool can_fail_over = version_->role == traffic::Role::canary &&
+                             model_->settings.failover && !failover_;
+  if (can_fail_over) {
+    record_.finish(outcome, worker_.reactor().now(), 0, 0);
+    version_->stats->requests->at(worker_.index()).failovers.add();
+    failover_ = true;
+    charged_table_ = table_.again();
+    return true;
+  }
+  refused_ = {502, "upstream_connect_failed", "the model server refused the connection", outcome};
+  if (timed_out)
+    refused_ = {504, "upstream_connect_timeout",
+                "the model server did not accept the connection within timeouts.connect", outcome};
+  return false;
+}
+
+}  // namespace canary::proxy

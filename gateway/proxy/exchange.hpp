@@ -1,0 +1,121 @@
+// One request and its response, from the first byte of the head to the one line in the record:
+//
+//   read_head -> admit -> reach -> send_request -> await_reply -> deliver
+//                  |        ^______________________|  (keep-alive race: once, on a new connection)
+//                  '-> answer (refused, /internal, no such model)
+//
+// reach() picks a version and gets a connection to it; whatever waited, the pick is made again when
+// the table has changed, right before the head is sent, so that a table in force means that no
+// older pick is still on its way. Lives in the frame of Session::serve().
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "proxy/exchange_record.hpp"
+#include "proxy/relay.hpp"
+#include "proxy/session.hpp"
+#include "proxy/table_pin.hpp"
+#include "proxy/upstream_pool.hpp"
+#include "reactor/task.hpp"
+#include "traffic/model_version.hpp"
+#include "traffic/split.hpp"
+
+namespace canary::proxy {
+
+/// An answer of the gateway's own instead of a forwarded one, and what the version is charged with.
+struct Refused {
+  std::uint16_t status = 0;  // 0: nobody is there to be answered
+  std::string_view code;     // for the error body; static text
+  std::string_view message;  // static, or in the worker's scratch until the answer is built
+  stats::Outcome outcome = stats::Outcome::gateway_error;
+};
+
+class Exchange {
+ public:
+  explicit Exchange(Session& session);
+  ~Exchange();
+
+  /// Serves one request. False: the connection must end.
+  reactor::Task<bool> run();
+
+ private:
+  enum class Reached : std::uint8_t { connected, table_changed, client_gone, failed };
+  enum class Reply : std::uint8_t { head, retry, refused };
+
+  // exchange.cpp: from the first byte to a connection
+  reactor::Task<bool> read_head();
+  bool parse();                        // the head into the worker's scratch; false: refused_
+  bool admit();                        // false: refused_, or own_body_ is the answer
+  bool internal();
+  bool choose();                       // pins the present table and picks; false: refused_
+  reactor::Task<bool> reach();         // false: refused_
+  reactor::Task<Reached> reach_version();
+  reactor::Task<int> connect(const traffic::Endpoint& endpoint);
+  bool fail_over();                    // false: refused_
+  bool trusts_peer() const;
+
+  // exchange_reply.cpp: from the head that is sent to the response's head
+  void send_request();
+  reactor::Task<Reply> await_reply();
+  std::optional<Reply> upload_step();
+  std::optional<Reply> receive_reply();
+  std::optional<Reply> parse_reply(std::size_t head_size);
+  Reply reply_broken();
+  Reply reply_expired(MonoTime now);
+  MonoTime reply_deadline() const;
+  MonoTime total_deadline() const;
+  Reply refuse(std::uint16_t status, std::string_view code, std::string_view message,
+               stats::Outcome outcome);
+
+  // exchange_deliver.cpp: the way back
+  void start_delivery();
+  reactor::Task<bool> deliver();
+  bool delivered(MonoTime now);
+  bool broke_off(stats::Outcome outcome, MonoTime now);
+  reactor::Task<bool> answer();        // refused_ or own_body_
+  void build_answer();
+  std::string_view version_header() const;
+  std::string_view request_id() const { return {request_id_.data(), request_id_size_}; }
+  void keep_upstream();
+  void log_access();
+
+  Session& session_;
+  Worker& worker_;
+  TablePin table_, charged_table_;             // charged_table_: of a version that was failed over
+  const traffic::Model* model_ = nullptr;      // in table_
+  const traffic::Version* version_ = nullptr;  // in table_
+  const traffic::Endpoint* endpoint_ = nullptr;
+  ExchangeRecord record_;
+  UpstreamLease upstream_;
+  std::optional<Relay> upload_, download_;
+  Refused refused_;
+  const std::string* own_body_ = nullptr;
+  std::shared_ptr<const traffic::VersionAnswers> answers_;  // keeps own_body_ alive
+  std::string logged_request_;       // method and target, when this request is logged
+
+  traffic::Draw draw_{};             // kept when the pick is made again
+  std::size_t head_size_ = 0;        // of the request head at the front of session_.in()
+  std::size_t retained_ = 0;         // request bytes kept there for a retry
+  std::size_t reply_scanned_ = 0, reply_size_ = 0;
+  MonoTime progress_at_{};           // when the direction that is waited for last moved
+  MonoTime sent_at_{};               // the last request byte left
+  int connect_error_ = 0;            // errno of the last connect that failed
+  stats::Outcome reply_outcome_ = stats::Outcome::ok;
+  std::array<char, 128> request_id_;
+  std::uint8_t request_id_size_ = 0;
+  std::uint8_t interim_responses_ = 0;
+
+  // The request
+  bool keep_alive_ = false, http_1_0_ = false, is_head_ = false, has_body_ = false;
+  bool expect_continue_ = false;
+  bool replayable_ = false;          // the whole request is in hand and may be sent twice
+  // Where it stands
+  bool parsed_ = false, drawn_ = false, failover_ = false, retried_ = false;
+  bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;
+  bool waits_for_client_ = false, client_slow_ = false;
+  bool upstream_keeps_ = false, ends_by_close_ = false;
+};
+
+}  // namespace canary::proxy

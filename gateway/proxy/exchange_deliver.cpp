@@ -1,0 +1,173 @@
+// The way back to the client: the upstream's response, or an answer of our own.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "http/build_head.hpp"
+#include "proxy/access_line.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/worker.hpp"
+
+namespace canary::proxy {
+namespace {
+
+using stats::Outcome;
+
+Outcome outcome_of(std::uint16_t status, bool retry_after) {
+  if (status == 429 || (status == 503 && retry_after)) return Outcome::overload;
+  if (status >= 500) return Outcome::server_error;
+  return status >= 400 ? Outcome::client_error : Outcome::ok;
+}
+
+}  // namespace
+
+// The response head was parsed just now; its views are in reply(), which is consumed behind it.
+void Exchange::start_delivery() {
+  const http::ResponseHead& head = worker_.response;
+  const std::string_view type = head.find("Content-Type");
+  const bool events = base::iequals(type.substr(0, type.find(';')), "text/event-stream");
+  record_.response_started(worker_.reactor().now(), head.status, events);
+  reply_outcome_ = outcome_of(head.status, head.retry_after);
+  upstream_keeps_ = head.keep_alive && upload_done_;
+  const bool until_close = head.framing == http::Framing::until_close;
+  const bool chunked =
+      !http_1_0_ && (until_close || head.framing == http::Framing::chunked);
+  ends_by_close_ = http_1_0_ && (until_close || head.framing == http::Framing::chunked);
+  // What is still being uploaded would be read as the next request.
+  keep_alive_ = keep_alive_ && upload_done_ && !worker_.draining() && !ends_by_close_;
+
+  std::string& out = worker_.scratch;
+  out.clear();
+  http::build_response_head(out, head,
+                            {.request_id = request_id(),
+                             .model_version = version_header(),
+                             .date = worker_.date(),
+                             .to_http_1_0 = http_1_0_,
+                             .close = !keep_alive_,
+                             .chunked = chunked});
+  download_.emplace(upstream_->socket, session_.reply(),
+                    http::BodyReader(head.framing, head.content_length), session_.client(),
+                    chunked, 0);
+  session_.reply().consume(reply_size_);
+  if (retained_ > 0) session_.in().consume(std::exchange(retained_, 0));
+  download_->head(out);
+  progress_at_ = worker_.reactor().now();
+}
+
+reactor::Task<bool> Exchange::deliver() {
+  start_delivery();
+  for (;;) {
+    const std::uint64_t before = download_->bytes_moved();
+    const Relay::Progress progress = download_->step();
+    const MonoTime now = worker_.reactor().now();
+    const bool slow_client = progress == Relay::Progress::want_output;
+    if (download_->bytes_moved() != before || slow_client != client_slow_) progress_at_ = now;
+    client_slow_ = slow_client;
+    record_.client_blocks(slow_client, now);
+    if (progress == Relay::Progress::gave_way) {
+      co_await session_.give_way();
+      continue;
+    }
+    if (progress == Relay::Progress::done) co_return delivered(now);
+    if (progress == Relay::Progress::sink_failed) co_return broke_off(Outcome::client_abort, now);
+    if (!slow_client && progress != Relay::Progress::want_input)
+      co_return broke_off(Outcome::truncated, now);
+    // An early response does not end the upload at once: the upstream may still want to read.
+    if (!upload_done_ && !upload_broken_ && upload_step()) upload_broken_ = true;
+    if (session_.client_gone()) co_return broke_off(Outcome::client_abort, now);
+    const Duration idle = slow_client ? table_->timeouts.body_idle : model_->settings.timeouts.idle;
+    const MonoTime total = total_deadline();
+    const MonoTime stalled = progress_at_ + idle;
+    const Woken woken = co_await session_.wake(std::min(stalled, total));
+    if (woken == Woken::shutdown) co_return broke_off(Outcome::gateway_error, now);
+    if (woken == Woken::expired && total <= stalled)
+      co_return broke_off(Outcome::timeout_total, total);
+    if (woken == Woken::expired)
+      co_return broke_off(slow_client ? Outcome::client_abort : Outcome::timeout_idle, stalled);
+  }
+}
+
+void Exchange::keep_upstream() {
+  const auto& upstream = model_->settings.upstream;
+  worker_.upstreams().put(std::move(upstream_), upstream.keepalive_idle,
+                          upstream.max_idle_per_worker);
+}
+
+bool Exchange::delivered(MonoTime now) {
+  record_.finish(reply_outcome_, now, upload_->reader().body_bytes(),
+                 download_->reader().body_bytes());
+  log_access();
+  // Bytes behind the end of the response belong to nobody: such a connection is not used again.
+  const bool clean = session_.reply().empty() && !upstream_->socket.hung_up();
+  session_.reply().clear();
+  if (upstream_keeps_ && clean) keep_upstream();
+  return keep_alive_;
+}
+
+// The response cannot be completed: the client must not take it for whole.
+bool Exchange::broke_off(Outcome outcome, MonoTime now) {
+  record_.finish(outcome, now, upload_->reader().body_bytes(), download_->reader().body_bytes());
+  log_access();
+  session_.reply().clear();
+  if (ends_by_close_)
+    worker_.reactor().reset(session_.client());  // an orderly close would look like the end
+  else
+    worker_.reactor().close(session_.client());
+  return false;
+}
+
+reactor::Task<bool> Exchange::answer() {
+  upstream_.reset();
+  session_.reply().clear();
+  const MonoTime now = worker_.reactor().now();
+  record_.finish(refused_.outcome, now, upload_ ? upload_->reader().body_bytes() : 0, 0);
+  log_access();
+  const bool silent = !own_body_ && refused_.status == 0;
+  if (silent) co_return false;
+  if (!own_body_ && !record_.version())
+    worker_.counters().refused.add(refused_.outcome, refused_.status);
+  // Behind an unread body, or a head that was not understood, no next request can be found.
+  const bool body_pending = upload_ ? !upload_done_ : has_body_;
+  keep_alive_ = keep_alive_ && parsed_ && !body_pending && !worker_.draining();
+  build_answer();
+  if (keep_alive_) session_.in().consume(upload_ ? std::exchange(retained_, 0) : head_size_);
+  Outlet outlet;
+  outlet.head(worker_.scratch);
+  const MonoTime deadline = now + table_->timeouts.body_idle;
+  for (;;) {
+    const reactor::Io io = outlet.flush(session_.client(), session_.reply());
+    if (io.status == reactor::IoStatus::ok) co_return keep_alive_;
+    if (io.status == reactor::IoStatus::failed) co_return false;
+    const Woken woken = co_await session_.wake(deadline);
+    if (woken != Woken::event) co_return false;
+  }
+}
+
+void Exchange::build_answer() {
+  std::string body;
+  if (!own_body_) http::append_error_body(body, refused_.code, refused_.message, request_id());
+  http::OwnResponse response;
+  response.status = own_body_ ? 200 : refused_.status;
+  response.body = own_body_ ? *own_body_ : body;
+  response.request_id = request_id();
+  if (version_) response.model_version = version_header();
+  response.date = worker_.date();
+  if (response.status == 503) response.extra = "Retry-After: 1\r\n";
+  response.close = !keep_alive_;
+  response.to_http_1_0 = http_1_0_;
+  response.to_head = is_head_;
+  worker_.scratch.clear();
+  http::build_own_response(worker_.scratch, response);
+}
+
+std::string_view Exchange::version_header() const {
+  return model_->settings.version_header ? std::string_view(version_->name) : std::string_view{};
+}
+
+void Exchange::log_access() {
+  if (logged_request_.empty()) return;
+  write_access_line(worker_.line, logged_request_, request_id(), session_.peer(), record_,
+                    worker_.wall(), worker_.reactor().now());
+  worker_.log_line(worker_.line);
+}
+
+}  // namespace canary::proxy

@@ -1,0 +1,105 @@
+#include "proxy/exchange_record.hpp"
+
+#include <algorithm>
+
+namespace canary::proxy {
+
+ExchangeRecord::~ExchangeRecord() {
+  // Every path finishes; what slips through is our own fault, and still one charge.
+  if (version_ && !finished_) finish(stats::Outcome::gateway_error, start_, 0, 0);
+  unpicked();
+}
+
+void ExchangeRecord::picked(const traffic::Model& model, const traffic::Version& version,
+                            bool overridden) {
+  unpicked();
+  version.stats->requests->at(worker_).started.add();
+  in_flight_ = &version;
+  if (finished_) return;  // charged already: the request only travels on (failover)
+  model_ = &model;
+  version_ = &version;
+  overridden_ = overridden;
+}
+
+void ExchangeRecord::unpicked() {
+  if (in_flight_) in_flight_->stats->requests->at(worker_).finished.add();
+  in_flight_ = nullptr;
+  if (!finished_) version_ = nullptr;
+}
+
+void ExchangeRecord::request_sent(MonoTime now) {
+  sent_ = now;
+  blocked_ = Duration{};
+}
+
+void ExchangeRecord::response_started(MonoTime now, std::uint16_t status, bool event_stream) {
+  if (finished_) return;
+  status_ = status;
+  event_stream_ = event_stream;
+  if (sent_ != MonoTime{}) first_byte_ = age(now);
+}
+
+void ExchangeRecord::client_blocks(bool blocked, MonoTime now) {
+  if (blocked == client_blocks_) return;
+  client_blocks_ = blocked;
+  if (blocked)
+    blocked_since_ = now;
+  else
+    blocked_ += now - blocked_since_;
+}
+
+Duration ExchangeRecord::age(MonoTime now) const {
+  const Duration blocked_now = client_blocks_ ? now - blocked_since_ : Duration{};
+  return std::max(Duration{}, now - sent_ - blocked_ - blocked_now);
+}
+
+void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t received,
+                            std::uint64_t sent) {
+  if (finished_ || !version_) return;
+  finished_ = true;
+  outcome_ = outcome;
+  stats::Observation seen;
+  seen.outcome = outcome;
+  seen.code = status_;
+  seen.error = stats::is_version_error(outcome) || (status_ && model_->error_code(status_));
+  seen.evidence = !overridden_;
+  seen.counted_slow_slo = counted_slo_;
+  seen.counted_slow_trigger = counted_trigger_;
+  seen.first_byte = first_byte_;
+  seen.streamed = event_stream_;
+  const bool complete = outcome <= stats::Outcome::server_error;
+  if (complete && sent_ != MonoTime{}) seen.total = age(now);
+  seen.bytes_received = received;
+  seen.bytes_sent = sent;
+  const stats::VersionStats& stats = *version_->stats;
+  stats::record(stats.requests->at(worker_), stats.latency->at(worker_), *stats.latency, seen);
+  in_flight_ = nullptr;  // record() ended that too
+}
+
+bool ExchangeRecord::waiting() const {
+  if (finished_ || !version_ || overridden_ || sent_ == MonoTime{}) return false;
+  const stats::LatencyBounds& bounds = version_->stats->latency->bounds;
+  return bounds.slo.count() > 0 && !((bounds.of_first_byte || event_stream_) && first_byte_);
+}
+
+MonoTime ExchangeRecord::next_age_check() const {
+  if (!waiting() || counted_trigger_) return MonoTime::max();
+  const stats::LatencyBounds& bounds = version_->stats->latency->bounds;
+  return sent_ + blocked_ + (counted_slo_ ? bounds.trigger : bounds.slo) + Duration(1);
+}
+
+void ExchangeRecord::check_age(MonoTime now) {
+  if (!waiting() || client_blocks_) return;
+  const stats::LatencyBounds& bounds = version_->stats->latency->bounds;
+  stats::LatencyCell& cell = version_->stats->latency->at(worker_);
+  if (!counted_slo_ && age(now) > bounds.slo) {
+    counted_slo_ = true;
+    stats::record_slow_slo(cell);
+  }
+  if (!counted_trigger_ && age(now) > bounds.trigger) {
+    counted_trigger_ = true;
+    stats::record_slow_trigger(cell);
+  }
+}
+
+}  // namespace canary::proxy

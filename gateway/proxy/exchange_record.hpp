@@ -1,0 +1,71 @@
+// What is written down about one exchange, and the guarantee that it is charged exactly once: to
+// the version that was picked, with the first outcome that finish() is told. Counts a request that
+// is still waiting as slow when its age passes the SLO or the trigger.
+// Lives in the exchange's frame, on the worker's thread.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "stats/cells.hpp"
+#include "traffic/routing_table.hpp"
+
+namespace canary::proxy {
+
+using base::Duration;
+using base::MonoTime;
+
+class ExchangeRecord {
+ public:
+  ExchangeRecord(std::size_t worker, MonoTime start) : worker_(worker), start_(start) {}
+  ~ExchangeRecord();
+  ExchangeRecord(const ExchangeRecord&) = delete;
+  ExchangeRecord& operator=(const ExchangeRecord&) = delete;
+
+  /// The request is on its way to this version: in flight there. A second call moves it.
+  void picked(const traffic::Model& model, const traffic::Version& version, bool overridden);
+  /// The pick is taken back before its head was sent: no longer in flight anywhere.
+  void unpicked();
+
+  void request_sent(MonoTime now);
+  /// The response head arrived. An event stream's latency is that of its first byte.
+  void response_started(MonoTime now, std::uint16_t status, bool event_stream);
+  /// Waiting for a slow client is not the version's latency.
+  void client_blocks(bool blocked, MonoTime now);
+
+  /// The one charge. The first call counts; later ones are ignored. `error`: counts as an error of
+  /// the version besides what the outcome says (errors.also).
+  void finish(stats::Outcome outcome, MonoTime now, std::uint64_t received, std::uint64_t sent);
+  bool finished() const { return finished_; }
+
+  /// When check_age() has something to look at again; max for never.
+  MonoTime next_age_check() const;
+  void check_age(MonoTime now);
+
+  MonoTime start() const { return start_; }
+  std::uint16_t status() const { return status_; }
+  stats::Outcome outcome() const { return outcome_; }
+  const traffic::Model* model() const { return model_; }
+  const traffic::Version* version() const { return version_; }
+  std::optional<Duration> first_byte() const { return first_byte_; }
+
+ private:
+  Duration age(MonoTime now) const;
+  bool waiting() const;
+
+  std::size_t worker_;
+  MonoTime start_;
+  const traffic::Model* model_ = nullptr;      // pinned by the exchange
+  const traffic::Version* version_ = nullptr;
+  const traffic::Version* in_flight_ = nullptr;
+  MonoTime sent_{}, blocked_since_{};
+  Duration blocked_{};
+  std::optional<Duration> first_byte_;
+  std::uint16_t status_ = 0;
+  stats::Outcome outcome_ = stats::Outcome::gateway_error;
+  bool overridden_ = false, event_stream_ = false, client_blocks_ = false, finished_ = false;
+  bool counted_slo_ = false, counted_trigger_ = false;
+};
+
+}  // namespace canary::proxy

@@ -1,0 +1,211 @@
+// From the request head that is sent to the response head that has come.
+#include <algorithm>
+
+#include "http/build_head.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/worker.hpp"
+
+namespace canary::proxy {
+namespace {
+
+using stats::Outcome;
+
+constexpr std::size_t least_room = 4 << 10;
+constexpr std::size_t most_replayed = 8 << 10;
+constexpr std::uint8_t most_interim_responses = 16;
+constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
+// The pick is the present table's and the head has just been parsed: nothing waits in between.
+void Exchange::send_request() {
+  const http::RequestHead& head = worker_.request;
+  reactor::Buffer& in = session_.in();
+  const std::size_t in_hand = in.size() - head_size_;
+  const http::BodyReader body(head.framing, head.content_length);
+  const bool whole = body.done() || (head.framing == http::Framing::length &&
+                                     head.content_length <= in_hand &&
+                                     head.content_length <= most_replayed);
+  const bool may_repeat = head.idempotent || model_->settings.upstream.retry_reused_post;
+  replayable_ = upstream_->reused && !retried_ && whole && may_repeat;
+
+  std::string& out = worker_.scratch;
+  out.clear();
+  http::build_request_head(out, head,
+                           {.host = endpoint_->authority,
+                            .client_address = session_.peer(),
+                            .request_id = request_id(),
+                            .trust_forwarded = trusts_peer()});
+  if (expect_continue_ && !whole) session_.client().send(go_on);
+  const std::uint64_t limit = table_->limits.request_body;
+  const bool chunked = head.framing == http::Framing::chunked;
+  if (replayable_) {
+    const auto length = static_cast<std::size_t>(body.remaining());
+    out += in.view().substr(head_size_, length);
+    retained_ = head_size_ + length;
+    upload_.emplace(session_.client(), in, http::BodyReader(), upstream_->socket, false, 0);
+  } else {
+    in.consume(head_size_);
+    upload_.emplace(session_.client(), in, body, upstream_->socket, chunked, limit);
+  }
+  upload_->head(out);
+  upload_done_ = upload_broken_ = false;
+  progress_at_ = worker_.reactor().now();
+}
+
+reactor::Task<Exchange::Reply> Exchange::await_reply() {
+  for (;;) {
+    if (!upload_done_ && !upload_broken_) {
+      const auto failed = upload_step();
+      if (failed) co_return *failed;
+    }
+    const auto reply = receive_reply();
+    if (reply) co_return *reply;
+    if (session_.client_gone())
+      co_return refuse(0, {}, {}, Outcome::client_abort);
+    if (upload_gave_way_) {
+      co_await session_.give_way();
+      continue;
+    }
+    const Woken woken = co_await session_.wake(reply_deadline());
+    if (woken == Woken::shutdown) co_return refuse(0, {}, {}, Outcome::gateway_error);
+    if (woken == Woken::expired) co_return reply_expired(worker_.reactor().now());
+  }
+}
+
+std::optional<Exchange::Reply> Exchange::upload_step() {
+  const std::uint64_t before = upload_->bytes_moved();
+  const Relay::Progress progress = upload_->step();
+  const MonoTime now = worker_.reactor().now();
+  if (upload_->bytes_moved() != before) progress_at_ = now;
+  waits_for_client_ = progress == Relay::Progress::want_input;
+  upload_gave_way_ = progress == Relay::Progress::gave_way;
+  switch (progress) {
+    case Relay::Progress::done:
+      upload_done_ = true;
+      sent_at_ = now;
+      record_.request_sent(now);
+      return std::nullopt;
+    case Relay::Progress::want_input:
+    case Relay::Progress::want_output:
+    case Relay::Progress::gave_way:
+      return std::nullopt;
+    case Relay::Progress::sink_failed:  // an answer may have come before the connection broke
+      upload_broken_ = true;
+      sent_at_ = now;
+      return std::nullopt;
+    case Relay::Progress::source_ended:
+    case Relay::Progress::source_failed:
+      return refuse(0, {}, {}, Outcome::client_abort);
+    case Relay::Progress::bad_framing:
+      return refuse(400, "bad_chunk", "the request body's chunk framing is broken",
+                    Outcome::client_abort);
+    case Relay::Progress::too_large:
+      return refuse(413, "request_too_large",
+                    "the request body is larger than limits.request_body", Outcome::client_abort);
+  }
+  return std::nullopt;
+}
+
+// Reads what the upstream has sent, up to and including a final response head.
+std::optional<Exchange::Reply> Exchange::receive_reply() {
+  reactor::Buffer& reply = session_.reply();
+  for (;;) {
+    const std::size_t head_size = http::find_head_end(reply.view(), reply_scanned_);
+    if (head_size > 0) {
+      const auto parsed = parse_reply(head_size);
+      if (parsed) return parsed;
+      continue;
+    }
+    if (reply.size() > table_->limits.header_bytes)
+      return refuse(502, "upstream_bad_response", "the model server's response head is too large",
+                    Outcome::bad_output);
+    if (!std::string_view("HTTP/1.").starts_with(reply.view().substr(0, 7)))
+      return refuse(502, "upstream_bad_response", "the model server did not answer with HTTP/1",
+                    Outcome::bad_output);
+    const reactor::Io io = upstream_->socket.receive(reply.prepare(least_room));
+    switch (io.status) {
+      case reactor::IoStatus::ok:
+        reply.commit(io.bytes);
+        break;
+      case reactor::IoStatus::again:
+        if (reply.empty()) reply.clear();
+        return std::nullopt;
+      case reactor::IoStatus::closed:
+      case reactor::IoStatus::failed:
+        return reply_broken();
+    }
+  }
+}
+
+// A whole head is at the front of reply(): Reply::head for a final one, nothing for a 1xx.
+std::optional<Exchange::Reply> Exchange::parse_reply(std::size_t head_size) {
+  reactor::Buffer& reply = session_.reply();
+  const http::HeadLimits limits{table_->limits.header_bytes, http::max_fields};
+  const auto refusal =
+      worker_.response.parse(reply.view().substr(0, head_size), is_head_, limits);
+  if (refusal)
+    return refuse(502, "upstream_bad_response", refusal.message, Outcome::bad_output);
+  if (worker_.response.status >= 200) {
+    reply_size_ = head_size;
+    return Reply::head;
+  }
+  if (worker_.response.status == 101 || ++interim_responses_ > most_interim_responses)
+    return refuse(502, "upstream_bad_response",
+                  "the model server switched protocols unasked, or sends 1xx without end",
+                  Outcome::bad_output);
+  reply.consume(head_size);
+  reply_scanned_ = 0;
+  return std::nullopt;
+}
+
+// The connection ended before the response head was whole.
+Exchange::Reply Exchange::reply_broken() {
+  const bool untouched = session_.reply().empty() && interim_responses_ == 0;
+  if (replayable_ && untouched) {
+    retried_ = true;
+    retained_ = 0;
+    upload_.reset();
+    upstream_.reset();
+    return Reply::retry;
+  }
+  return refuse(502, "upstream_reset", "the model server closed the connection without an answer",
+                Outcome::reset);
+}
+
+MonoTime Exchange::reply_deadline() const {
+  const auto& timeouts = model_->settings.timeouts;
+  MonoTime deadline = upload_done_ || upload_broken_ ? sent_at_ + timeouts.first_byte
+                      : waits_for_client_ ? progress_at_ + table_->timeouts.body_idle
+                                          : progress_at_ + timeouts.idle;
+  return std::min(deadline, total_deadline());
+}
+
+Exchange::Reply Exchange::reply_expired(MonoTime now) {
+  if (now >= total_deadline())
+    return refuse(504, "upstream_total_timeout",
+                  "the model server did not finish within timeouts.total", Outcome::timeout_total);
+  if (upload_done_ || upload_broken_)
+    return refuse(504, "upstream_first_byte_timeout",
+                  "the model server did not answer within timeouts.first_byte",
+                  Outcome::timeout_first_byte);
+  if (waits_for_client_)
+    return refuse(408, "body_timeout", "the request body stalled for timeouts.body_idle",
+                  Outcome::client_abort);
+  return refuse(504, "upstream_idle_timeout",
+                "the model server took no request bytes for timeouts.idle",
+                Outcome::timeout_idle);
+}
+
+MonoTime Exchange::total_deadline() const {
+  const Duration total = model_->settings.timeouts.total;
+  return total.count() > 0 ? record_.start() + total : MonoTime::max();
+}
+
+Exchange::Reply Exchange::refuse(std::uint16_t status, std::string_view code,
+                                 std::string_view message, Outcome outcome) {
+  refused_ = {status, code, message, outcome};
+  return Reply::refused;
+}
+
+}  // namespace canary::proxy

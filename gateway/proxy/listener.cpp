@@ -1,0 +1,60 @@
+#include "proxy/listener.hpp"
+
+#include <cerrno>
+#include <memory>
+
+#include "proxy/session.hpp"
+#include "proxy/worker.hpp"
+#include "reactor/tcp.hpp"
+
+namespace canary::proxy {
+namespace {
+
+constexpr int accepts_per_turn = 64;
+constexpr int drain_queue_most = 8192;
+constexpr base::Duration back_off = std::chrono::milliseconds(100);
+
+}  // namespace
+
+Listener::Listener(Worker& worker, int fd) : worker_(worker) {
+  socket_.owner = this;
+  worker_.reactor().add(socket_, fd);
+}
+
+Listener::~Listener() { worker_.reactor().close(socket_); }
+
+void Listener::accept() {
+  if (!socket_.open()) return;
+  for (int i = 0; i < accepts_per_turn; ++i) {
+    if (worker_.full() || !accept_one()) return;
+  }
+  accept_later();  // edge-triggered: the rest would not be announced again
+}
+
+void Listener::accept_later() { worker_.reactor().yield(*this); }
+
+bool Listener::accept_one() {
+  sockaddr_storage peer{};
+  const int fd = reactor::accept_tcp(socket_.fd(), peer);
+  if (fd == -EAGAIN) return false;
+  if (fd == -ECONNABORTED || fd == -EINTR || fd == -EPROTO) return true;
+  if (fd < 0) {  // EMFILE, ENFILE, ENOMEM, ENOBUFS: others must close first
+    worker_.counters().accept_errors.add();
+    worker_.reactor().wheel().arm(*this, worker_.reactor().now() + back_off);
+    return false;
+  }
+  worker_.counters().accepted.add();
+  auto session = std::make_unique<Session>(worker_, peer);
+  Session& started = *session;
+  worker_.adopt(std::move(session));
+  started.start(fd);
+  return true;
+}
+
+void Listener::drain() {
+  for (int i = 0; i < drain_queue_most && socket_.open() && accept_one(); ++i) {
+  }
+  worker_.reactor().close(socket_);
+}
+
+}  // namespace canary::proxy

@@ -1,0 +1,35 @@
+// Accepts connections for one worker from its own SO_REUSEPORT socket. Stops at the connection
+// limit, backs off when descriptors run out, and on drain first empties the queue that the kernel
+// has already promised to clients.
+#pragma once
+
+#include "reactor/reactor.hpp"
+
+namespace canary::proxy {
+
+class Worker;
+
+class Listener final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
+ public:
+  Listener(Worker& worker, int fd);
+  ~Listener();
+
+  /// Accepts what waits, as long as the worker may hold more.
+  void accept();
+  /// The same after this batch of events.
+  void accept_later();
+  /// Empties the queue and closes.
+  void drain();
+
+ private:
+  void on_ready(reactor::Socket&) override { accept(); }
+  void on_timer(reactor::MonoTime) override { accept(); }
+  void on_resume() override { accept(); }
+  /// Accepts one connection; false when there is none, or none can be had.
+  bool accept_one();
+
+  Worker& worker_;
+  reactor::Socket socket_;
+};
+
+}  // namespace canary::proxy

@@ -1,0 +1,58 @@
+// One direction of a message body: from a socket through its buffer to another socket, framing
+// checked and put on anew as it passes, never collected. Does what it can without waiting and says
+// what it waits for; the session waits.
+#pragma once
+
+#include "http/body.hpp"
+#include "proxy/outlet.hpp"
+#include "reactor/buffer.hpp"
+#include "reactor/socket.hpp"
+
+namespace canary::proxy {
+
+class Relay {
+ public:
+  enum class Progress : std::uint8_t {
+    done,          // the whole body is sent
+    want_input,    // nothing more to read for now
+    want_output,   // the receiver is slow
+    gave_way,      // its share of this turn is used up; call again after others had theirs
+    source_ended,  // the sender closed before the end of the body
+    source_failed, // the sender's connection broke
+    sink_failed,   // the receiver's connection broke
+    bad_framing,   // the sender's chunk framing is broken
+    too_large,     // more body than `limit`
+  };
+
+  /// `chunked_out`: the body leaves in chunks of our own. `limit`: most body bytes, 0 for none.
+  Relay(reactor::Socket& from, reactor::Buffer& buffer, http::BodyReader reader,
+        reactor::Socket& to, bool chunked_out, std::uint64_t limit)
+      : from_(from), buffer_(buffer), to_(to), reader_(reader), limit_(limit),
+        chunked_out_(chunked_out) {}
+
+  /// A head to send in front of the body; see Outlet::head.
+  void head(std::string& scratch) { outlet_.head(scratch); }
+
+  Progress step();
+
+  const http::BodyReader& reader() const { return reader_; }
+  std::uint64_t bytes_moved() const { return moved_; }
+  bool read_everything() const { return reader_.done(); }
+
+ private:
+  void frame();       // takes what is in the buffer and queues it
+  Progress receive(); // done here means: bytes came
+
+  reactor::Socket& from_;
+  reactor::Buffer& buffer_;
+  reactor::Socket& to_;
+  http::BodyReader reader_;
+  Outlet outlet_;
+  std::uint64_t limit_ = 0;
+  std::uint64_t moved_ = 0;   // bytes received or sent, to see progress
+  bool chunked_out_ = false;
+  bool ended_out_ = false;    // the last chunk is queued
+  bool failed_ = false;
+};
+
+}  // namespace canary::proxy

@@ -1,0 +1,160 @@
+#include "proxy/session.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "proxy/exchange.hpp"
+#include "proxy/worker.hpp"
+#include "reactor/tcp.hpp"
+
+namespace canary::proxy {
+namespace {
+
+// How long a connection that we end waits for the client to read our last answer and close.
+constexpr Duration linger_time = std::chrono::seconds(1);
+constexpr std::size_t linger_bytes = 1 << 20;
+// How long an idle connection may still bring a request when the worker drains: its answer then
+// says `Connection: close`, so that no client meets a closed connection in mid-send.
+constexpr Duration drain_idle = std::chrono::seconds(1);
+constexpr std::size_t least_room = 4 << 10;
+
+std::array<std::uint8_t, 16> mapped(const sockaddr_storage& peer) {
+  std::array<std::uint8_t, 16> bytes{};
+  if (peer.ss_family == AF_INET6) {
+    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr, 16);
+  } else if (peer.ss_family == AF_INET) {
+    bytes[10] = bytes[11] = 0xff;
+    std::memcpy(bytes.data() + 12, &reinterpret_cast<const sockaddr_in&>(peer).sin_addr, 4);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Session::Session(Worker& worker, const sockaddr_storage& peer)
+    : worker_(worker),
+      in_(worker.buffers()),
+      reply_(worker.buffers()),
+      peer_(reactor::host_text(peer)),
+      peer_bytes_(mapped(peer)) {}
+
+Session::~Session() { worker_.reactor().close(client_); }
+
+void Session::start(int fd) {
+  client_.owner = this;
+  if (worker_.reactor().add(client_, fd)) task_.emplace(serve());
+  finish_if_done();
+}
+
+reactor::Task<> Session::serve() {
+  bool first = true;
+  for (;;) {
+    const bool request = co_await await_request(first);
+    if (!request) break;
+    first = false;
+    Exchange exchange(*this);
+    const bool more = co_await exchange.run();
+    if (!more) {
+      co_await linger();
+      break;
+    }
+  }
+  worker_.reactor().close(client_);
+}
+
+reactor::Task<bool> Session::await_request(bool first) {
+  if (!in_.empty()) co_return true;  // pipelined
+  const auto& timeouts = worker_.table()->timeouts;
+  MonoTime deadline =
+      worker_.reactor().now() + (first ? timeouts.header : timeouts.keepalive_idle);
+  for (;;) {
+    const reactor::Io io = client_.receive(in_.prepare(least_room));
+    if (io.status == reactor::IoStatus::ok) {
+      in_.commit(io.bytes);
+      co_return true;
+    }
+    in_.clear();
+    if (io.status != reactor::IoStatus::again) co_return false;
+    if (worker_.draining())
+      deadline = std::min(deadline, worker_.reactor().now() + drain_idle);
+    idle_ = true;
+    const Woken woken = co_await wake(deadline);
+    idle_ = false;
+    if (woken != Woken::event) co_return false;
+  }
+}
+
+// Ends our side and reads on for a moment: closing with unread bytes would reset the connection
+// and could destroy the answer on its way.
+reactor::Task<> Session::linger() {
+  if (!client_.open() || client_.hung_up()) co_return;
+  in_.clear();
+  if (::shutdown(client_.fd(), SHUT_WR) != 0) co_return;
+  const MonoTime deadline = worker_.reactor().now() + linger_time;
+  std::size_t dropped = 0;
+  while (dropped < linger_bytes) {
+    const reactor::Io io = client_.receive(in_.prepare(least_room));
+    in_.clear();
+    dropped += io.bytes;
+    if (io.status == reactor::IoStatus::ok) continue;
+    if (io.status != reactor::IoStatus::again) co_return;
+    const Woken woken = co_await wake(deadline);
+    if (woken != Woken::event) co_return;
+  }
+}
+
+void Session::park(std::coroutine_handle<> handle, MonoTime deadline) {
+  parked_ = handle;
+  deadline_ = shut_down_ ? MonoTime{} : deadline;
+  const MonoTime age = watched_ ? watched_->next_age_check() : MonoTime::max();
+  worker_.reactor().wheel().arm(*this, std::min(deadline_, age));
+}
+
+void Session::yield(std::coroutine_handle<> handle) {
+  parked_ = handle;
+  yielded_ = true;
+  worker_.reactor().yield(*this);
+}
+
+void Session::on_resume() {
+  if (yielded_) resume(Woken::event);
+}
+
+void Session::on_timer(MonoTime now) {
+  if (watched_) watched_->check_age(now);
+  if (!parked_ || yielded_) return;
+  if (now >= deadline_) {
+    resume(shut_down_ ? Woken::shutdown : Woken::expired);
+    return;
+  }
+  const MonoTime age = watched_ ? watched_->next_age_check() : MonoTime::max();
+  worker_.reactor().wheel().arm(*this, std::min(deadline_, std::max(age, now)));
+}
+
+void Session::resume(Woken why) {
+  if (!parked_) return;
+  woken_ = why;
+  yielded_ = false;
+  std::exchange(parked_, {}).resume();
+  finish_if_done();
+}
+
+void Session::finish_if_done() {
+  if (!task_ || task_->done()) worker_.ended(*this);
+}
+
+void Session::drain() {
+  if (idle_)
+    worker_.reactor().wheel().arm(*this, deadline_ = std::min(deadline_, worker_.reactor().now() +
+                                                                             drain_idle));
+}
+
+void Session::shut_down() {
+  shut_down_ = true;
+  if (parked_ && !yielded_) resume(Woken::shutdown);
+}
+
+}  // namespace canary::proxy

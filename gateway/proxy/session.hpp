@@ -1,0 +1,97 @@
+// One client connection: its socket, its bytes, its deadline, and the coroutine that serves it.
+// Owned by its worker; lives on the worker's thread. Exactly one coroutine is ever parked here; an
+// event on any of the session's sockets, its deadline, or the worker's shutdown wakes it. A parked
+// coroutine is resumed with a reason, never destroyed.
+#pragma once
+
+#include <coroutine>
+#include <optional>
+#include <string>
+
+#include "proxy/exchange_record.hpp"
+#include "proxy/upstream_pool.hpp"
+#include "reactor/buffer.hpp"
+#include "reactor/reactor.hpp"
+#include "reactor/task.hpp"
+
+namespace canary::proxy {
+
+class Worker;
+
+enum class Woken : std::uint8_t { event, expired, shutdown };
+
+class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
+ public:
+  Session(Worker& worker, const sockaddr_storage& peer);
+  ~Session();
+  /// Takes over the accepted descriptor and serves until the connection ends.
+  void start(int fd);
+
+  Worker& worker() { return worker_; }
+  reactor::Socket& client() { return client_; }
+  reactor::Buffer& in() { return in_; }          // from the client
+  reactor::Buffer& reply() { return reply_; }    // from the upstream
+  SocketOwner& as_owner() { return *this; }
+  std::string_view peer() const { return peer_; }
+  const std::array<std::uint8_t, 16>& peer_bytes() const { return peer_bytes_; }
+  bool client_gone() const { return client_.hung_up(); }
+
+  /// `co_await session.wake(deadline)`, as a statement of its own: parks until something happens.
+  struct Wake {
+    Session& session;
+    MonoTime deadline;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) noexcept {
+      session.park(handle, deadline);
+    }
+    Woken await_resume() const noexcept { return session.woken_; }
+  };
+  Wake wake(MonoTime deadline) { return {*this, deadline}; }
+
+  /// `co_await session.give_way()`: goes on after the other sessions had their turn.
+  struct GiveWay {
+    Session& session;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) noexcept { session.yield(handle); }
+    void await_resume() const noexcept {}
+  };
+  GiveWay give_way() { return {*this}; }
+
+  /// The record whose age is watched while the session waits; nullptr for none.
+  void watch(ExchangeRecord* record) { watched_ = record; }
+
+  /// The worker drains: an idle connection closes soon. `now`: it ends at once, whatever it does.
+  void drain();
+  void shut_down();
+
+  // The worker's list of sessions.
+  Session* previous = nullptr;
+  Session* next = nullptr;
+
+ private:
+  reactor::Task<> serve();
+  reactor::Task<bool> await_request(bool first);
+  reactor::Task<> linger();
+
+  void on_ready(reactor::Socket&) override { resume(Woken::event); }
+  void on_timer(MonoTime now) override;
+  void on_resume() override;
+  void park(std::coroutine_handle<> handle, MonoTime deadline);
+  void yield(std::coroutine_handle<> handle);
+  void resume(Woken why);
+  void finish_if_done();
+
+  Worker& worker_;
+  reactor::Socket client_;
+  reactor::Buffer in_, reply_;
+  std::coroutine_handle<> parked_;
+  MonoTime deadline_ = MonoTime::max();
+  Woken woken_ = Woken::event;
+  bool idle_ = false, yielded_ = false, shut_down_ = false;
+  ExchangeRecord* watched_ = nullptr;
+  std::optional<reactor::Task<>> task_;
+  std::string peer_;
+  std::array<std::uint8_t, 16> peer_bytes_{};
+};
+
+}  // namespace canary::proxy

@@ -1,0 +1,134 @@
+#include "proxy/worker.hpp"
+
+#include <ctime>
+
+#include "proxy/session.hpp"
+
+namespace canary::proxy {
+namespace {
+
+constexpr std::size_t access_buffer = 32 << 10;
+constexpr base::Duration second = std::chrono::seconds(1);
+
+}  // namespace
+
+/// Once per second: the clock offset, and access-log lines that wait in a part-filled buffer.
+class Worker::Housekeeping final : public reactor::Timer {
+ public:
+  explicit Housekeeping(Worker& worker) : worker_(worker) { on_timer(worker.reactor_.now()); }
+  void on_timer(MonoTime now) override {
+    const base::SystemClock clock;
+    worker_.wall_offset_ = clock.wall().time_since_epoch() - clock.mono().time_since_epoch();
+    worker_.flush_access_log();
+    worker_.reactor_.wheel().arm(*this, now + second);
+  }
+
+ private:
+  Worker& worker_;
+};
+
+Worker::Worker(std::size_t index, std::size_t workers,
+               std::shared_ptr<const traffic::RoutingTable> table, log::AccessLogWriter* access_log)
+    : index_(index),
+      workers_(workers),
+      upstreams_(reactor_),
+      random_(base::random_seed()),
+      current_(new LocalTable{std::move(table)}),
+      current_pin_(current_),
+      access_log_(access_log),
+      housekeeping_(std::make_unique<Housekeeping>(*this)) {
+  scratch.reserve(64 << 10);
+}
+
+Worker::~Worker() { flush_access_log(); }
+
+void Worker::run() { reactor_.run(); }
+
+void Worker::install(std::shared_ptr<const traffic::RoutingTable> table) {
+  current_ = new LocalTable{std::move(table)};
+  current_pin_ = TablePin(current_);
+  for (auto& listener : listeners_) listener->accept();  // the connection limit may have risen
+}
+
+bool Worker::full() const {
+  return session_count_ * workers_ >= current_->table->limits.connections;
+}
+
+void Worker::drain() {
+  if (draining_) return;
+  draining_ = true;
+  for (auto& listener : listeners_) listener->drain();
+  for (Session* session = sessions_; session; session = session->next) session->drain();
+  if (!sessions_) reactor_.stop();
+}
+
+void Worker::shut_down() {
+  Session* session = sessions_;
+  while (session) {
+    Session* const next = session->next;  // ending takes the session out of the list
+    session->shut_down();
+    session = next;
+  }
+}
+
+base::WallTime Worker::wall() const {
+  return base::WallTime(reactor_.now().time_since_epoch() + wall_offset_);
+}
+
+std::string_view Worker::date() {
+  const std::time_t now = std::chrono::duration_cast<std::chrono::seconds>(
+                              wall().time_since_epoch()).count();
+  if (now != date_second_) {
+    date_second_ = now;
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    char text[40];
+    date_.assign(text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts));
+  }
+  return date_;
+}
+
+bool Worker::samples_access() {
+  const base::BasisPoints sample = current_->table->access_log_sample;
+  if (!access_log_ || sample == 0) return false;
+  return sample == base::full_weight || random_.below(base::full_weight) < sample;
+}
+
+void Worker::log_line(std::string_view line) {
+  access_lines_ += line;
+  ++access_line_count_;
+  if (access_lines_.size() >= access_buffer) flush_access_log();
+}
+
+void Worker::flush_access_log() {
+  if (access_line_count_ == 0) return;
+  access_log_->submit(std::move(access_lines_), access_line_count_);
+  access_lines_ = {};
+  access_lines_.reserve(access_buffer + 4096);
+  access_line_count_ = 0;
+}
+
+void Worker::adopt(std::unique_ptr<Session> session) {
+  Session* const added = session.release();
+  added->next = sessions_;
+  if (sessions_) sessions_->previous = added;
+  sessions_ = added;
+  ++session_count_;
+}
+
+void Worker::ended(Session& session) {
+  if (session.previous)
+    session.previous->next = session.next;
+  else
+    sessions_ = session.next;
+  if (session.next) session.next->previous = session.previous;
+  const bool was_full = full();
+  --session_count_;
+  counters_.closed.add();
+  reactor_.retire(std::unique_ptr<Session>(&session));
+  if (was_full && !draining_)
+    for (auto& listener : listeners_) listener->accept_later();
+  if (draining_ && !sessions_) reactor_.stop();
+}
+
+}  // namespace canary::proxy

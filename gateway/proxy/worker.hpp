@@ -1,0 +1,111 @@
+// One worker: a reactor and everything that serves requests on it. Nothing here is shared with
+// other workers but the immutable routing table and the cells that this worker alone writes.
+// Constructed on the control thread, then used on its own thread only; others post to its inbox.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "http/request_head.hpp"
+#include "http/response_head.hpp"
+#include "log/access_log.hpp"
+#include "proxy/listener.hpp"
+#include "proxy/table_pin.hpp"
+#include "proxy/upstream_pool.hpp"
+#include "reactor/buffer.hpp"
+#include "reactor/reactor.hpp"
+#include "stats/cells.hpp"
+#include "traffic/model_version.hpp"
+
+namespace canary::proxy {
+
+class Session;
+
+/// Written by one worker, read by whoever asks.
+struct alignas(64) WorkerCounters {
+  stats::Counter accepted, closed;       // open connections = accepted - closed
+  stats::CodeCounters refused;           // answered before a version was picked, by status
+  stats::Counter accept_errors;          // out of descriptors
+};
+
+class Worker {
+ public:
+  Worker(std::size_t index, std::size_t workers,
+         std::shared_ptr<const traffic::RoutingTable> table, log::AccessLogWriter* access_log);
+  ~Worker();
+
+  void add_listener(int fd) { listeners_.push_back(std::make_unique<Listener>(*this, fd)); }
+  /// Runs until it has drained.
+  void run();
+
+  // Posted through the inbox:
+  void install(std::shared_ptr<const traffic::RoutingTable> table);
+  void announce(std::shared_ptr<const traffic::VersionAnswers> answers) { answers_ = answers; }
+  /// Stops accepting, lets requests finish, then stops the reactor.
+  void drain();
+  /// Ends every connection now.
+  void shut_down();
+
+  std::size_t index() const { return index_; }
+  reactor::Reactor& reactor() { return reactor_; }
+  reactor::BufferPool& buffers() { return buffers_; }
+  UpstreamPool& upstreams() { return upstreams_; }
+  base::Random& random() { return random_; }
+  WorkerCounters& counters() { return counters_; }
+  const WorkerCounters& counters() const { return counters_; }
+  TablePin table() { return TablePin(current_); }
+  const std::shared_ptr<const traffic::VersionAnswers>& answers() const { return answers_; }
+  bool draining() const { return draining_; }
+  bool full() const;                      // at the connection limit
+
+  // Scratch, never valid across a suspension.
+  http::RequestHead request;
+  http::ResponseHead response;
+  std::string scratch;                    // heads are built here
+  std::string text;                       // a refusal's message
+  std::string line;                       // an access-log line
+
+  /// The Date header's value, made once per second.
+  std::string_view date();
+  base::WallTime wall() const;
+  /// The next endpoint of a version to try first.
+  std::size_t rotation() { return rotation_++; }
+
+  /// Whether the present request is to be logged; then its line goes to log_line().
+  bool samples_access();
+  void log_line(std::string_view line);
+
+  void adopt(std::unique_ptr<Session> session);
+  void ended(Session& session);
+
+ private:
+  class Housekeeping;
+  void flush_access_log();
+
+  std::size_t index_, workers_;
+  reactor::Reactor reactor_;
+  reactor::BufferPool buffers_;
+  UpstreamPool upstreams_;
+  base::Random random_;
+  WorkerCounters counters_;
+  LocalTable* current_ = nullptr;
+  TablePin current_pin_;
+  std::shared_ptr<const traffic::VersionAnswers> answers_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  Session* sessions_ = nullptr;
+  std::size_t session_count_ = 0;
+  std::size_t rotation_ = 0;
+  bool draining_ = false;
+  std::int64_t date_second_ = 0;
+  std::string date_;
+  base::Duration wall_offset_{};          // wall time minus monotonic time, read once per second
+  log::AccessLogWriter* access_log_;
+  std::string access_lines_;
+  std::uint64_t access_line_count_ = 0;
+  std::unique_ptr<Housekeeping> housekeeping_;
+};
+
+}  // namespace canary::proxy

@@ -1,0 +1,146 @@
+#include "proxy/worker_pool.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "log/log.hpp"
+#include "reactor/tcp.hpp"
+
+namespace canary::proxy {
+namespace {
+
+// With one worker per CPU each stays on its own; with fewer the kernel places them.
+void pin_thread(std::size_t worker, std::size_t workers) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  if (workers < 2 || static_cast<std::size_t>(CPU_COUNT(&allowed)) != workers) return;
+  std::size_t seen = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || seen++ != worker) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+  }
+}
+
+void name_thread(std::size_t worker) {
+  const std::string name = "worker-" + std::to_string(worker);
+  pthread_setname_np(pthread_self(), name.c_str());
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(std::size_t workers, log::AccessLogWriter* access_log, PostToControl post)
+    : worker_count_(workers),
+      access_log_(access_log),
+      post_(std::move(post)),
+      listeners_(workers) {}
+
+WorkerPool::~WorkerPool() {
+  for (auto& worker : workers_) {
+    post(*worker, [&w = *worker] {
+      w.drain();
+      w.shut_down();
+    });
+  }
+  for (auto& thread : threads_) thread.join();
+  for (const auto& fds : listeners_)
+    for (const int fd : fds) ::close(fd);
+}
+
+base::Result<void> WorkerPool::listen(const std::vector<config::ListenAddress>& addresses,
+                                      bool takeover) {
+  for (const config::ListenAddress& wanted : addresses) {
+    config::ListenAddress bound = wanted;
+    for (std::size_t i = 0; i < worker_count_; ++i) {
+      const bool probe = i == 0 && !takeover;
+      const auto fd = reactor::listen_tcp(reactor::numeric_address(bound.host, bound.port), probe);
+      if (!fd) return fd.error();
+      listeners_[i].push_back(*fd);
+      bound.port = reactor::bound_port(*fd);
+    }
+    bound_.push_back(bound);
+  }
+  return {};
+}
+
+void WorkerPool::start_workers(const std::shared_ptr<const traffic::RoutingTable>& table) {
+  for (std::size_t i = 0; i < worker_count_; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, worker_count_, table, access_log_));
+    for (const int fd : listeners_[i]) workers_.back()->add_listener(fd);
+    listeners_[i].clear();
+  }
+  running_ = worker_count_;
+  for (std::size_t i = 0; i < worker_count_; ++i) {
+    threads_.emplace_back([this, i] {
+      name_thread(i);
+      pin_thread(i, worker_count_);
+      workers_[i]->run();
+      post_([this] {
+        if (--running_ == 0 && on_drained_) std::exchange(on_drained_, nullptr)();
+      });
+    });
+  }
+}
+
+void WorkerPool::publish(std::shared_ptr<const traffic::RoutingTable> table,
+                         std::function<void()> on_applied) {
+  if (workers_.empty()) start_workers(table);
+  next_.table = std::move(table);
+  next_.on_applied.push_back(std::move(on_applied));
+  if (to_install_ == 0) send_table();
+}
+
+void WorkerPool::send_table() {
+  installing_ = std::exchange(next_, {});
+  to_install_ = workers_.size();
+  for (auto& worker : workers_) {
+    post(*worker, [this, &w = *worker, table = installing_.table] {
+      w.install(table);
+      post_([this] { applied(); });
+    });
+  }
+}
+
+void WorkerPool::applied() {
+  if (--to_install_ > 0) return;
+  const Waiting installed = std::exchange(installing_, {});
+  if (next_.table) send_table();
+  for (const auto& on_applied : installed.on_applied) on_applied();
+}
+
+void WorkerPool::announce(std::shared_ptr<const traffic::VersionAnswers> answers) {
+  for (auto& worker : workers_)
+    post(*worker, [&w = *worker, answers] { w.announce(answers); });
+}
+
+void WorkerPool::drain(std::function<void()> on_drained) {
+  if (running_ == 0) {
+    post_(std::move(on_drained));
+    return;
+  }
+  on_drained_ = std::move(on_drained);
+  for (auto& worker : workers_) post(*worker, [&w = *worker] { w.drain(); });
+}
+
+void WorkerPool::shut_down() {
+  for (auto& worker : workers_) post(*worker, [&w = *worker] { w.shut_down(); });
+}
+
+const WorkerCounters* WorkerPool::counters(std::size_t worker) const {
+  return worker < workers_.size() ? &workers_[worker]->counters() : nullptr;
+}
+
+// Control sends a worker a handful of calls per decision and waits for tables to be installed, so
+// its inbox can only be full when the worker is dead: there is nothing sane to go on with.
+void WorkerPool::post(Worker& worker, std::function<void()> call) {
+  if (worker.reactor().inbox().post(std::move(call))) return;
+  log::error("worker_unreachable", {{"worker", worker.index()}});
+  log::stop();
+  std::abort();
+}
+
+}  // namespace canary::proxy

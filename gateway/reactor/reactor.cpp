@@ -1,0 +1,94 @@
+#include "reactor/reactor.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace canary::reactor {
+
+Reactor::Reactor() : now_(std::chrono::steady_clock::now()), wheel_(now_) {
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  inbox_.open(*this);
+}
+
+Reactor::~Reactor() {
+  after_batch();
+  ::close(epoll_);
+}
+
+void Reactor::read_clock() { now_ = std::chrono::steady_clock::now(); }
+
+bool Reactor::add(Socket& socket, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &socket;
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
+    ::close(fd);
+    return false;
+  }
+  socket.fd_ = fd;
+  // Try first: what is not ready answers EAGAIN and an event will follow.
+  socket.readable_ = socket.writable_ = true;
+  socket.hung_up_ = false;
+  return true;
+}
+
+void Reactor::close(Socket& socket) {
+  if (!socket.open()) return;
+  ::close(socket.fd_);  // leaves the epoll set with its last reference
+  socket.fd_ = -1;
+  socket.owner = nullptr;
+}
+
+void Reactor::reset(Socket& socket) {
+  if (!socket.open()) return;
+  const linger now{1, 0};
+  ::setsockopt(socket.fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  close(socket);
+}
+
+void Reactor::dispatch(Socket& socket, std::uint32_t events) {
+  if (!socket.owner) return;  // closed earlier in this batch
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+    socket.hung_up_ = true;
+    socket.readable_ = true;
+  }
+  if (events & EPOLLIN) socket.readable_ = true;
+  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) socket.writable_ = true;
+  read_clock();
+  socket.owner->on_ready(socket);
+}
+
+void Reactor::after_batch() {
+  // What yields again while it resumes waits for the next round, behind fresh events.
+  resuming_.swap(yielded_);
+  for (Resumable* resumable : resuming_) {
+    read_clock();
+    resumable->on_resume();
+  }
+  resuming_.clear();
+  for (std::size_t i = 0; i < retired_.size(); ++i) retired_[i].destroy(retired_[i].object);
+  retired_.clear();
+}
+
+void Reactor::run() {
+  std::array<epoll_event, 256> events;
+  while (!stopped_) {
+    read_clock();
+    const int timeout = yielded_.empty() ? wheel_.wait_ms(now_) : 0;
+    const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
+    for (int i = 0; i < count; ++i)
+      dispatch(*static_cast<Socket*>(events[static_cast<std::size_t>(i)].data.ptr),
+               events[static_cast<std::size_t>(i)].events);
+    read_clock();
+    wheel_.advance(now_);
+    after_batch();
+  }
+}
+
+}  // namespace canary::reactor

@@ -1,0 +1,74 @@
+// One worker's event loop: an edge-triggered epoll set, a timer wheel, an inbox. One thread runs it
+// and owns everything registered in it; only inbox().post() may be called from elsewhere.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "reactor/inbox.hpp"
+#include "reactor/socket.hpp"
+#include "reactor/timer_wheel.hpp"
+
+namespace canary::reactor {
+
+/// Something that gave way to others and wants to go on after this batch of events.
+class Resumable {
+ public:
+  virtual void on_resume() = 0;
+
+ protected:
+  ~Resumable() = default;
+};
+
+class Reactor {
+ public:
+  Reactor();
+  ~Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  /// Takes over `fd` (non-blocking) for `socket`, whose owner is set. False: the epoll set is full
+  /// (ENOSPC, ENOMEM) and the descriptor was closed.
+  bool add(Socket& socket, int fd);
+  /// Closes the descriptor; events of this batch that are still to come for it are not delivered.
+  void close(Socket& socket);
+  /// Closes it with a reset instead of an orderly end.
+  void reset(Socket& socket);
+
+  /// Frees `object` after this batch of events, when no event can name its sockets any more.
+  template <class T>
+  void retire(std::unique_ptr<T> object) {
+    retired_.push_back({object.release(), [](void* p) { delete static_cast<T*>(p); }});
+  }
+  /// Calls resumable.on_resume() after this batch of events, before the next wait.
+  void yield(Resumable& resumable) { yielded_.push_back(&resumable); }
+
+  /// The time of the event that is being handled: the clock is read once per event.
+  MonoTime now() const { return now_; }
+  TimerWheel& wheel() { return wheel_; }
+  Inbox& inbox() { return inbox_; }
+
+  /// Runs until stop(), which only the reactor's own thread calls.
+  void run();
+  void stop() { stopped_ = true; }
+
+ private:
+  struct Retired {
+    void* object;
+    void (*destroy)(void*);
+  };
+  void dispatch(Socket& socket, std::uint32_t events);
+  void after_batch();
+  void read_clock();
+
+  int epoll_ = -1;
+  bool stopped_ = false;
+  MonoTime now_;
+  TimerWheel wheel_;
+  Inbox inbox_;
+  std::vector<Retired> retired_;
+  std::vector<Resumable*> yielded_, resuming_;
+};
+
+}  // namespace canary::reactor
