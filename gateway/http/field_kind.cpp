@@ -9,6 +9,7 @@ namespace {
 /// characters onto one of `lower`'s.
 template <std::size_t N>
 bool is(const char* name, const char (&lower)[N]) {
+  if ((name[0] | 0x20) != lower[0]) return false;
   unsigned difference = 0;
   for (std::size_t i = 0; i + 1 < N; ++i)
     difference |= static_cast<unsigned>((name[i] | 0x20) ^ lower[i]);

@@ -7,50 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "support/http_properties.hpp"
+
 namespace canary::http {
 namespace {
 
 using namespace std::string_literals;
 
-struct Verdict {
-  std::string data;
-  std::size_t consumed = 0;
-  bool done = false, failed = false;
-  friend bool operator==(const Verdict&, const Verdict&) = default;
-};
-std::ostream& operator<<(std::ostream& out, const Verdict& v) {
-  return out << '"' << v.data << "\" consumed " << v.consumed << (v.done ? " done" : "")
-             << (v.failed ? " failed" : "");
-}
-
-/// Feeds `wire` in pieces whose sizes `next_size(left)` gives.
-template <class F>
-Verdict read(BodyReader reader, const std::string& wire, F&& next_size) {
-  Verdict verdict;
-  std::size_t at = 0;
-  while (at < wire.size() && !reader.done()) {
-    const auto size = std::clamp<std::size_t>(next_size(wire.size() - at), 1, wire.size() - at);
-    std::string piece = wire.substr(at, size);
-    const auto step = reader.feed(piece.data(), piece.size());
-    const bool within = step.data <= step.consumed && step.consumed <= size;
-    if (!within) FAIL("consumed " << step.consumed << ", data " << step.data << " of " << size);
-    verdict.data.append(piece, 0, step.data);
-    verdict.consumed += step.consumed;
-    verdict.failed = step.failed;
-    if (step.failed) break;
-    at += step.consumed;
-    if (!reader.done() && step.consumed != size) FAIL("stopped at " << at << ", not done");
-  }
-  verdict.done = reader.done();
-  REQUIRE(reader.body_bytes() == verdict.data.size());
-  return verdict;
-}
+using Verdict = DecodedBody;
 
 Verdict read_chunked(const std::string& wire) {
-  const auto whole = read(BodyReader(Framing::chunked, 0), wire, [](auto left) { return left; });
+  const auto whole = decode_chunked(wire, [](auto left) { return left; });
   for (std::size_t size = 1; size <= 7; ++size) {
     INFO("pieces of " << size);
-    CHECK(read(BodyReader(Framing::chunked, 0), wire, [&](auto) { return size; }) == whole);
+    CHECK(decode_chunked(wire, [&](auto) { return size; }) == whole);
   }
   return whole;
 }
@@ -238,7 +208,7 @@ TEST_CASE("How the bytes are cut changes neither data nor verdict of a valid bod
     std::mt19937 random(seed);
     const auto cut = [&](auto left) { return 1 + random() % left; };
     const Verdict expected{data, wire.size(), true, false};
-    RC_ASSERT(read(BodyReader(Framing::chunked, 0), wire + "rest", cut) == expected);
+    RC_ASSERT(decode_chunked(wire + "rest", cut) == expected);
   }));
 }
 
@@ -271,9 +241,9 @@ TEST_CASE("How the bytes are cut changes neither data nor verdict of any bytes")
     for (auto n = random() % 12; n-- > 0;) wire += words[random() % words.size()];
     if (random() % 2 == 0) wire = "5\r\nhello\r\n" + wire;
     if (random() % 2 == 0) wire += "0\r\n\r\n";
-    const auto whole = read(BodyReader(Framing::chunked, 0), wire, [](auto left) { return left; });
-    const auto cut = read(BodyReader(Framing::chunked, 0), wire,
-                          [&](auto left) { return 1 + random() % std::min<std::size_t>(left, 4); });
+    const auto whole = decode_chunked(wire, [](auto left) { return left; });
+    const auto cut = decode_chunked(
+        wire, [&](auto left) { return 1 + random() % std::min<std::size_t>(left, 4); });
     INFO(wire);
     REQUIRE(cut == whole);
     done += whole.done;

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Fuzzes each target of tests/fuzz for some seconds: tests/fuzz.sh [seconds per target, 60]
+# What it learns stays in build/fuzz; an input that breaks something is left there and named.
+set -eu
+seconds=${1:-60}
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=$root/build/fuzz
+targets="fuzz_request_head fuzz_response_head fuzz_chunked_body"
+
+cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+  -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" \
+  -DCANARY_SANITIZE=address,undefined,fuzzer-no-link -DCANARY_FUZZ=ON >/dev/null
+# shellcheck disable=SC2086 # one argument per target
+ninja -C "$build" $targets
+
+for target in $targets; do
+  echo "== $target, $seconds s"
+  mkdir -p "$build/corpus/$target"
+  "$build/tests/fuzz/$target" -max_total_time="$seconds" -max_len=4096 -timeout=5 \
+    -print_final_stats=0 -verbosity=0 -dict="$root/tests/fuzz/http.dict" \
+    -artifact_prefix="$build/$target-" "$build/corpus/$target" "$root/tests/fuzz/corpus/$target"
+done
