@@ -29,7 +29,9 @@ void check_listeners(const Config& config, Report& report) {
   const auto check = [&](const std::string& key, const ListenAddress& address) {
     for (const auto& [other, its] : taken) {
       if (!collide(address, its)) continue;
-      report.error_at(key, address.to_string(), "an address that " + other + " does not take");
+      const bool here = report.was_seen(key);  // otherwise it is the default that is in the way
+      report.error_at(here ? key : other, here ? address.to_string() : its.to_string(),
+                      "an address that " + (here ? other : key) + " does not take");
       break;
     }
     taken.emplace_back(key, address);

@@ -115,7 +115,8 @@ bool is_path_prefix(std::string_view text) {
 }
 
 bool is_file_path(std::string_view text) {
-  return !text.empty() && text.size() < 4096 && text.find('\0') == std::string_view::npos;
+  if (text.empty() || text.size() > 4095) return false;
+  return all(text, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
 }
 
 }  // namespace canary::config

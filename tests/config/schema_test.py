@@ -123,6 +123,15 @@ def replaced(document, path, value):
     return document
 
 
+def around(document, path):
+    """The document without what is far from `path`: a small one is judged faster."""
+    document = {key: value for key, value in document.items() if key in ("models", *path[:1])}
+    keep = ("match", "stable", *path[2:3])
+    document["models"] = {name: {key: value for key, value in model.items() if key in keep}
+                          for name, model in document["models"].items()}
+    return document
+
+
 DELETED = object()
 JUNK = [
     None, True, False, 0, 1, -1, 2.5, 99.99, 101, 256, 257, 404, 500, 8192, 70000, 10000001, 2**33,
@@ -184,7 +193,7 @@ class SchemaAndParser(unittest.TestCase):
             changes += [(path, junk) for junk in JUNK]
             if path:
                 changes.append((path, DELETED))
-        documents = [replaced(example, path, value) for path, value in changes]
+        documents = [replaced(around(example, path), path, value) for path, value in changes]
         self.assertGreater(len(documents), 5000)
         answers = parser_errors([json.dumps(document) for document in documents])
         wrong = []
