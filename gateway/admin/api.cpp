@@ -1,0 +1,222 @@
+#include "admin/api.hpp"
+
+#include <charconv>
+
+#include "admin/answer.hpp"
+#include "admin/api_call.hpp"
+#include "admin/gate.hpp"
+#include "admin/views.hpp"
+#include "base/units.hpp"
+
+namespace canary::admin {
+namespace {
+
+constexpr std::size_t default_history = 50;
+constexpr std::size_t max_history = 1000;
+
+InFlight in_flight(const Backend& backend) {
+  InFlight out;
+  for (const auto& version : backend.versions())
+    out[{version->model, version->version}] = version->in_flight();
+  return out;
+}
+
+}  // namespace
+
+Api::Api(Backend backend) : backend_(std::move(backend)) {}
+
+const std::vector<Api::Route>& Api::routes() {
+  static const std::vector<Route> table = {
+      {{"internal", "model-version"}, "GET", &Api::model_version},
+      {{"internal", "model-version", "*"}, "GET", &Api::model_version},
+      {{"internal", "status"}, "GET", &Api::status},
+      {{"internal", "flags"}, "GET", &Api::list_flags},
+      {{"internal", "flags", "*"}, "GET", &Api::get_flag},
+      {{"internal", "flags", "*"}, "PUT", &Api::put_flag},
+      {{"internal", "flags", "*"}, "DELETE", &Api::delete_flag},
+      {{"internal", "rollouts", "*", "resume"}, "POST", &Api::resume},
+      {{"internal", "rollouts", "*", "rollback"}, "POST", &Api::rollback},
+      {{"internal", "rollouts", "*", "pause"}, "POST", &Api::not_supported},
+      {{"internal", "rollouts", "*", "promote"}, "POST", &Api::not_supported},
+      {{"internal", "reload"}, "POST", &Api::reload},
+      {{"internal", "history"}, "GET", &Api::history},
+      {{"internal", "healthz"}, "GET", &Api::healthz, true},
+      {{"internal", "readyz"}, "GET", &Api::readyz, true},
+      {{"metrics"}, "GET", &Api::metrics, true},
+  };
+  return table;
+}
+
+void Api::serve(const net::HttpRequest& request, net::Respond respond) {
+  dispatch(request, false, std::move(respond));
+}
+
+void Api::serve_observe(const net::HttpRequest& request, net::Respond respond) {
+  dispatch(request, true, std::move(respond));
+}
+
+void Api::dispatch(const net::HttpRequest& request, bool observe_only, net::Respond respond) {
+  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+  Call call{request, segments(request.path), std::move(respond)};
+  std::string allowed;
+  for (const Route& route : routes()) {
+    if (observe_only && !route.observable) continue;
+    if (!route.matches(call.path)) continue;
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+    if (route.method == "GET") allowed += ", HEAD";
+    if (route.method != method) continue;
+    if (method != "GET")
+      if (auto refused = Gate::refuse_mutation(request)) return call.respond(std::move(*refused));
+    return (this->*route.run)(call);
+  }
+  if (allowed.empty())
+    return call.fail(404, "not_found", "there is nothing at '" + request.path + "'");
+  auto response = failure(405, "method_not_allowed", "this path answers " + allowed);
+  response.headers.emplace_back("Allow", allowed);
+  call.respond(std::move(response));
+}
+
+void Api::model_version(const Call& call) {
+  const std::string model =
+      call.path.size() > 2 ? call.path[2] : query_value(call.request.query, "model");
+  const auto answers = backend_.answers();
+  if (!answers) return call.fail(503, "starting", "no routing table is in force yet");
+  if (const std::string* body = answers->find(model)) {
+    net::HttpResponse response;  // the very bytes the data listener answers
+    response.body = *body;
+    return call.respond(std::move(response));
+  }
+  std::string known;
+  for (const auto& [name, body] : answers->by_model) known += (known.empty() ? "" : ", ") + name;
+  call.fail(404, "unknown_model", "no model '" + model + "' (configured: " + known + ")");
+}
+
+void Api::status(const Call& call) {
+  call.respond(json(status_json(backend_.status(), in_flight(backend_))));
+}
+
+void Api::list_flags(const Call& call) { call.respond(json(flags_json(backend_.status()))); }
+
+std::optional<control::ModelView> Api::find_flag(const Call& call) {
+  std::string known;
+  for (auto& model : backend_.status().models) {
+    if (!model.canary) continue;
+    if (*model.canary == call.path[2]) return std::move(model);
+    known += (known.empty() ? "" : ", ") + *model.canary;
+  }
+  call.fail(404, "unknown_flag",
+            "no canary version '" + call.path[2] +
+                "' (known flags: " + (known.empty() ? "none, no model has a canary" : known) + ")");
+  return std::nullopt;
+}
+
+void Api::get_flag(const Call& call) {
+  if (const auto model = find_flag(call))
+    call.respond(json(flag_json(model->weight, model->durable)));
+}
+
+void Api::put_flag(const Call& call) {
+  const auto body = JsonBody::read(call.request.body, {"rollout_percentage", "by", "reason"});
+  if (!body) return call.fail(400, "bad_request", body.error().message());
+  const auto number = body->number("rollout_percentage");
+  if (!number) return call.fail(400, "bad_request", number.error().message());
+  const auto percentage = base::to_basis_points(*number);
+  if (!percentage)
+    return call.fail(400, "bad_request", "rollout_percentage: " + percentage.error().message());
+  auto actor = read_actor(*body, false);
+  if (!actor) return call.fail(400, "bad_request", actor.error().message());
+  if (!find_flag(call)) return;
+  backend_.set_flag(call.path[2], *percentage, std::move(*actor),
+                    [respond = call.respond](control::Outcome outcome) {
+                      if (outcome.status != 200) return respond(refused(outcome));
+                      respond(json(flag_json(outcome.weight, outcome.durable)));
+                    });
+}
+
+void Api::delete_flag(const Call& call) {
+  const auto body = JsonBody::read(call.request.body, {"by", "reason"});
+  if (!body) return call.fail(400, "bad_request", body.error().message());
+  auto actor = read_actor(*body, false);
+  if (!actor) return call.fail(400, "bad_request", actor.error().message());
+  if (!find_flag(call)) return;
+  backend_.clear_flag(call.path[2], std::move(*actor),
+                      [respond = call.respond](control::Outcome outcome) {
+                        if (outcome.status != 200) return respond(refused(outcome));
+                        respond(json(flag_json(outcome.weight, outcome.durable)));
+                      });
+}
+
+void Api::command(const Call& call, bool is_rollback) {
+  const auto body = JsonBody::read(call.request.body, {"reason", "by", "mode"});
+  if (!body) return call.fail(400, "bad_request", body.error().message());
+  const auto mode = body->text("mode", 32, "immediate");
+  if (!mode) return call.fail(400, "bad_request", mode.error().message());
+  if (*mode == "gradual")
+    return call.fail(400, "not_supported", "mode 'gradual' is not supported yet; use 'immediate'");
+  if (*mode != "immediate")
+    return call.fail(400, "bad_request", "unknown mode '" + *mode + "' (known: immediate)");
+  auto actor = read_actor(*body, true);
+  if (!actor) return call.fail(400, "bad_request", actor.error().message());
+  const std::string& model = call.path[2];
+  auto done = [respond = call.respond, model](control::Outcome outcome) {
+    if (outcome.status != 200) return respond(refused(outcome));
+    respond(json(command_json(model, outcome.weight, outcome.durable)));
+  };
+  const auto& run = is_rollback ? backend_.rollback : backend_.resume;
+  run(model, std::move(*actor), std::move(done));
+}
+
+void Api::resume(const Call& call) { command(call, false); }
+void Api::rollback(const Call& call) { command(call, true); }
+
+void Api::not_supported(const Call& call) {
+  call.fail(501, "not_supported", "'" + call.path[3] + "' is not supported yet");
+}
+
+void Api::reload(const Call& call) {
+  const auto body = JsonBody::read(call.request.body, {"by", "reason"});
+  if (!body) return call.fail(400, "bad_request", body.error().message());
+  auto actor = read_actor(*body, false);
+  if (!actor) return call.fail(400, "bad_request", actor.error().message());
+  backend_.reload(actor->name,
+                  [respond = call.respond, status = backend_.status](control::Outcome outcome) {
+                    if (outcome.status != 200) return respond(refused(outcome));
+                    respond(json(reload_json(status())));
+                  });
+}
+
+void Api::history(const Call& call) {
+  std::size_t limit = default_history;
+  const std::string wanted = query_value(call.request.query, "limit");
+  if (!wanted.empty()) {
+    const auto [end, code] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), limit);
+    if (code != std::errc() || end != wanted.data() + wanted.size() || limit == 0 ||
+        limit > max_history)
+      return call.fail(
+          400, "bad_request",
+          "limit: expected 1.." + std::to_string(max_history) + ", found '" + wanted + "'");
+  }
+  backend_.history(query_value(call.request.query, "model"), limit,
+                   [respond = call.respond](base::Result<std::vector<store::HistoryRow>> rows) {
+                     if (!rows) return respond(failure(503, "no_history", rows.error().message()));
+                     respond(json(history_json(*rows)));
+                   });
+}
+
+void Api::healthz(const Call& call) { call.respond(json(R"({"status":"ok"})")); }
+
+void Api::readyz(const Call& call) {
+  const auto status = backend_.status();
+  auto response = json(ready_json(status));
+  if (!status.ready || status.draining) response.status = 503;
+  call.respond(std::move(response));
+}
+
+void Api::metrics(const Call& call) {
+  net::HttpResponse response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = metrics_.render(backend_);
+  call.respond(std::move(response));
+}
+
+}  // namespace canary::admin

@@ -1,0 +1,58 @@
+// The /internal API (docs/api.md): which request means what. On the control thread. The admin
+// listener serves all of it behind the Gate; the observe listener three routes without one.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/backend.hpp"
+#include "admin/metrics.hpp"
+#include "net/http_server.hpp"
+
+namespace canary::admin {
+
+/// The path's segments, percent-decoded; empty for a path that cannot be decoded.
+std::vector<std::string> segments(std::string_view path);
+/// The decoded value of a query parameter; empty when it is absent.
+std::string query_value(std::string_view query, std::string_view name);
+
+class Api {
+ public:
+  explicit Api(Backend backend);
+
+  /// Any route, for requests that have passed the Gate.
+  void serve(const net::HttpRequest& request, net::Respond respond);
+  /// GET /metrics, /internal/healthz and /internal/readyz; 404 for everything else.
+  void serve_observe(const net::HttpRequest& request, net::Respond respond);
+
+ private:
+  struct Call;
+  struct Route;
+  static const std::vector<Route>& routes();
+  void dispatch(const net::HttpRequest& request, bool observe_only, net::Respond respond);
+
+  void model_version(const Call& call);
+  void status(const Call& call);
+  void list_flags(const Call& call);
+  void get_flag(const Call& call);
+  void put_flag(const Call& call);
+  void delete_flag(const Call& call);
+  void resume(const Call& call);
+  void rollback(const Call& call);
+  void not_supported(const Call& call);
+  void reload(const Call& call);
+  void history(const Call& call);
+  void healthz(const Call& call);
+  void readyz(const Call& call);
+  void metrics(const Call& call);
+  void command(const Call& call, bool is_rollback);
+  /// The model whose canary has this name; answers 404 itself when there is none.
+  std::optional<control::ModelView> find_flag(const Call& call);
+
+  Backend backend_;
+  MetricsPage metrics_;
+};
+
+}  // namespace canary::admin

@@ -1,0 +1,86 @@
+#include "admin/api_call.hpp"
+
+namespace canary::admin {
+namespace {
+
+constexpr std::size_t max_name = 128;
+constexpr std::size_t max_reason = 1024;
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// nullopt for a `%` without two hexadecimal digits.
+std::optional<std::string> decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (i + 2 >= text.size()) return std::nullopt;
+    const int high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> segments(std::string_view path) {
+  std::vector<std::string> out;
+  while (!path.empty()) {
+    path.remove_prefix(1);  // the slash
+    const auto segment = path.substr(0, path.find('/'));
+    auto decoded = decode(segment);
+    if (!decoded) return {};
+    out.push_back(std::move(*decoded));
+    path.remove_prefix(segment.size());
+  }
+  return out;
+}
+
+std::string query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const auto pair = query.substr(0, query.find('&'));
+    const auto equals = pair.find('=');
+    if (pair.substr(0, equals) == name && equals != std::string_view::npos)
+      return decode(pair.substr(equals + 1)).value_or("");
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+  }
+  return {};
+}
+
+bool Api::Route::matches(const std::vector<std::string>& path) const {
+  if (path.size() != pattern.size()) return false;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const bool fits = pattern[i] == "*" ? !path[i].empty() : pattern[i] == path[i];
+    if (!fits) return false;
+  }
+  return true;
+}
+
+base::Result<rollout::Actor> read_actor(const JsonBody& body, bool required) {
+  const auto by = body.text("by", max_name, required ? "" : "operator");
+  if (!by) return by.error();
+  const auto reason = body.text("reason", max_reason);
+  if (!reason) return reason.error();
+  if (by->empty()) return base::Error("the body needs 'by': who asks for this");
+  if (required && reason->empty()) return base::Error("the body needs 'reason': why this is done");
+  return rollout::Actor{*by, *reason};
+}
+
+net::HttpResponse refused(const control::Outcome& outcome) {
+  std::string_view code = "refused";
+  if (outcome.status == 404) code = "not_found";
+  if (outcome.status == 409) code = "conflict";
+  if (outcome.status == 503) code = "not_committed";
+  return failure(outcome.status, code, outcome.message);
+}
+
+}  // namespace canary::admin

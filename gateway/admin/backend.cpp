@@ -1,0 +1,40 @@
+#include "admin/backend.hpp"
+
+namespace canary::admin {
+
+using base::BasisPoints;
+using control::Done;
+using rollout::Actor;
+
+Backend backend_of(control::Controller& controller, std::function<ProcessCounters()> process) {
+  auto* c = &controller;
+  Backend backend;
+  backend.status = [c] { return c->status(); };
+  backend.answers = [c] { return c->answers(); };
+  backend.set_flag = [c](const std::string& canary, BasisPoints percentage, Actor actor,
+                         Done done) {
+    c->set_flag(canary, percentage, std::move(actor), std::move(done));
+  };
+  backend.clear_flag = [c](const std::string& canary, Actor actor, Done done) {
+    c->clear_flag(canary, std::move(actor), std::move(done));
+  };
+  backend.rollback = [c](const std::string& model, Actor actor, Done done) {
+    c->rollback(model, std::move(actor), std::move(done));
+  };
+  backend.resume = [c](const std::string& model, Actor actor, Done done) {
+    c->resume(model, std::move(actor), std::move(done));
+  };
+  backend.reload = [c](std::string actor, Done done) {
+    c->reload(std::move(actor), std::move(done));
+  };
+  backend.history = [c](std::string model, std::size_t limit, Backend::HistoryDone done) {
+    c->history(std::move(model), limit, std::move(done));
+  };
+  backend.versions = [c] { return c->registry().all(); };
+  backend.rollbacks = [c] { return c->rollbacks(); };
+  backend.refusals = [c] { return c->refusals(); };
+  backend.process = std::move(process);
+  return backend;
+}
+
+}  // namespace canary::admin

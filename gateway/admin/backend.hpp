@@ -1,0 +1,48 @@
+// What the admin room asks of the rest of the gateway, as plain functions: the Controller and the
+// data plane's counters in the binary (backend_of), prepared answers in the tests. Control thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/controller.hpp"
+#include "control/views.hpp"
+#include "stats/cells.hpp"
+#include "traffic/model_version.hpp"
+
+namespace canary::admin {
+
+/// What the data plane counts of itself, beside the versions' cells. Cumulative but for `open`.
+struct ProcessCounters {
+  std::uint64_t connections_open = 0;
+  std::uint64_t connections_accepted = 0;
+  std::map<int, std::uint64_t> refused;  // by status code: requests the gateway answered itself
+  std::uint64_t access_log_dropped = 0;
+};
+
+struct Backend {
+  using HistoryDone = std::function<void(base::Result<std::vector<store::HistoryRow>>)>;
+
+  std::function<control::StatusView()> status;
+  std::function<std::shared_ptr<const traffic::VersionAnswers>()> answers;
+  std::function<void(const std::string& canary, base::BasisPoints, rollout::Actor, control::Done)>
+      set_flag;
+  std::function<void(const std::string& canary, rollout::Actor, control::Done)> clear_flag;
+  std::function<void(const std::string& model, rollout::Actor, control::Done)> rollback;
+  std::function<void(const std::string& model, rollout::Actor, control::Done)> resume;
+  std::function<void(std::string actor, control::Done)> reload;
+  std::function<void(std::string model, std::size_t limit, HistoryDone)> history;
+  std::function<std::vector<std::shared_ptr<stats::VersionStats>>()> versions;
+  std::function<std::vector<control::RollbackCount>()> rollbacks;
+  std::function<std::vector<control::RefusalCount>()> refusals;
+  std::function<ProcessCounters()> process;
+};
+
+/// The backend of a running gateway. `controller` must outlive it.
+Backend backend_of(control::Controller& controller, std::function<ProcessCounters()> process);
+
+}  // namespace canary::admin

@@ -1,0 +1,133 @@
+#include "admin/json_body.hpp"
+
+#include <algorithm>
+#include <boost/json/basic_parser_impl.hpp>
+#include <cmath>
+
+namespace canary::admin {
+namespace {
+
+namespace json = boost::json;
+
+// Boost.JSON's events, collected as a flat object. Returning false stops the parser; `problem` then
+// says why in our words.
+struct FlatObject {
+  static constexpr std::size_t max_object_size = 64;
+  static constexpr std::size_t max_array_size = 64;
+  static constexpr std::size_t max_key_size = 256;
+  static constexpr std::size_t max_string_size = 64 << 10;
+
+  std::map<std::string, JsonBody::Value, std::less<>> values;
+  std::string problem;
+  std::string key, partial;
+  int depth = 0;
+
+  bool fail(std::string what, json::error_code& code) {
+    problem = std::move(what);
+    code = json::make_error_code(json::error::extra_data);
+    return false;
+  }
+  bool put(JsonBody::Value value, json::error_code& code) {
+    if (depth == 0) return fail("expected a JSON object", code);
+    const std::string name = std::exchange(key, {});
+    if (!values.emplace(name, std::move(value)).second)
+      return fail("the key '" + name + "' stands there twice", code);
+    return true;
+  }
+
+  bool on_document_begin(json::error_code&) { return true; }
+  bool on_document_end(json::error_code&) { return true; }
+  bool on_object_begin(json::error_code& code) {
+    return depth++ == 0 || fail("'" + key + "' may not be an object", code);
+  }
+  bool on_object_end(std::size_t, json::error_code&) { return true; }
+  bool on_array_begin(json::error_code& code) {
+    return fail(depth == 0 ? "expected a JSON object" : "'" + key + "' may not be an array", code);
+  }
+  bool on_array_end(std::size_t, json::error_code&) { return true; }
+  bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
+    key.append(part.data(), part.size());
+    return true;
+  }
+  bool on_key(json::string_view part, std::size_t, json::error_code&) {
+    key.append(part.data(), part.size());
+    return true;
+  }
+  bool on_string_part(json::string_view part, std::size_t, json::error_code&) {
+    partial.append(part.data(), part.size());
+    return true;
+  }
+  bool on_string(json::string_view part, std::size_t, json::error_code& code) {
+    partial.append(part.data(), part.size());
+    return put(std::exchange(partial, {}), code);
+  }
+  bool on_number_part(json::string_view, json::error_code&) { return true; }
+  bool on_int64(std::int64_t value, json::string_view, json::error_code& code) {
+    return put(static_cast<double>(value), code);
+  }
+  bool on_uint64(std::uint64_t value, json::string_view, json::error_code& code) {
+    return put(static_cast<double>(value), code);
+  }
+  bool on_double(double value, json::string_view, json::error_code& code) {
+    if (!std::isfinite(value)) return fail("'" + key + "' is too large a number", code);
+    return put(value, code);
+  }
+  bool on_bool(bool value, json::error_code& code) { return put(value, code); }
+  bool on_null(json::error_code& code) { return put(std::monostate{}, code); }
+  bool on_comment_part(json::string_view, json::error_code&) { return true; }
+  bool on_comment(json::string_view, json::error_code&) { return true; }
+};
+
+std::string list(std::initializer_list<std::string_view> keys) {
+  std::string out;
+  for (const auto key : keys) {
+    if (!out.empty()) out += ", ";
+    out += key;
+  }
+  return out;
+}
+
+}  // namespace
+
+base::Result<JsonBody> JsonBody::read(std::string_view text,
+                                      std::initializer_list<std::string_view> known_keys) {
+  JsonBody body;
+  if (text.empty()) return body;
+  json::basic_parser<FlatObject> parser{json::parse_options{}};
+  json::error_code code;
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
+  const std::string& problem = parser.handler().problem;
+  if (!problem.empty()) return base::Error("the body is not usable: " + problem);
+  if (code) return base::Error("the body is not JSON: " + code.message());
+  if (text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
+    return base::Error("the body is not JSON: there is text behind the object");
+  body.values_ = std::move(parser.handler().values);
+  for (const auto& [key, value] : body.values_)
+    if (std::find(known_keys.begin(), known_keys.end(), key) == known_keys.end())
+      return base::Error("unknown key '" + key + "' in the body (known: " + list(known_keys) + ")");
+  return body;
+}
+
+base::Result<double> JsonBody::number(std::string_view key) const {
+  const auto found = values_.find(key);
+  if (found == values_.end()) return base::Error("the body needs '" + std::string(key) + "'");
+  if (const double* value = std::get_if<double>(&found->second)) return *value;
+  return base::Error("'" + std::string(key) + "' must be a number");
+}
+
+base::Result<std::string> JsonBody::text(std::string_view key, std::size_t max_length,
+                                         std::string fallback) const {
+  const auto found = values_.find(key);
+  if (found == values_.end()) return {boost::system::in_place_value, std::move(fallback)};
+  const auto* value = std::get_if<std::string>(&found->second);
+  if (!value) return base::Error("'" + std::string(key) + "' must be a text");
+  if (value->size() > max_length)
+    return base::Error("'" + std::string(key) + "' is longer than " + std::to_string(max_length) +
+                       " bytes");
+  for (const char c : *value)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      return base::Error("'" + std::string(key) + "' holds a control character");
+  return {boost::system::in_place_value, *value};
+}
+
+}  // namespace canary::admin

@@ -1,0 +1,188 @@
+#include "admin/views.hpp"
+
+#include "admin/json_writer.hpp"
+#include "base/clock.hpp"
+#include "base/units.hpp"
+#include "base/version.hpp"
+
+namespace canary::admin {
+namespace {
+
+using base::percent;
+
+void write_time(JsonWriter& out, std::string_view key, base::WallTime time) {
+  out.field_or_null(key, time == base::WallTime{} ? "" : base::format_time(time));
+}
+
+void write_weight(JsonWriter& out, const rollout::Weight& weight) {
+  out.key("weight").object([&] {
+    out.field("file", percent(weight.file)).field("flag", percent(weight.flag));
+    out.field("phase", percent(weight.phase)).field("cap", percent(weight.cap));
+    out.field("effective", percent(weight.effective));
+    out.field("limited_by", name(weight.limited_by));
+  });
+}
+
+void write_reading(JsonWriter& out, const analysis::Reading& reading) {
+  out.object([&] {
+    out.field("name", reading.criterion).field("verdict", name(reading.verdict));
+    out.field("value", reading.value).field("limit", reading.limit);
+    out.field("samples", reading.samples).field("reason", reading.reason);
+    out.field("success_limit", reading.success_limit);
+  });
+}
+
+void write_version(JsonWriter& out, const std::string& model, const std::string& version,
+                   const InFlight& in_flight) {
+  const auto found = in_flight.find({model, version});
+  out.object([&] {
+    out.field("version", version);
+    out.field("in_flight", found == in_flight.end() ? std::uint64_t{0} : found->second);
+  });
+}
+
+void write_rollout(JsonWriter& out, const rollout::State& state) {
+  out.key("rollout").object([&] {
+    out.field("status", name(state.status)).key("phase").null();
+    out.field("reason", state.reason);
+    write_time(out, "since", state.since);
+    out.field("latched", state.latched).field("attempt", state.attempt);
+  });
+}
+
+void write_model(JsonWriter& out, const control::ModelView& model, const InFlight& in_flight) {
+  out.object([&] {
+    out.field("name", model.model).key("stable");
+    write_version(out, model.model, model.stable, in_flight);
+    out.key("canary");
+    if (model.canary)
+      write_version(out, model.model, *model.canary, in_flight);
+    else
+      out.null();
+    write_weight(out, model.weight);
+    write_rollout(out, model.rollout);
+    out.key("criteria").array([&] {
+      for (const auto& reading : model.criteria) write_reading(out, reading);
+    });
+    out.field("durable", model.durable);
+  });
+}
+
+void write_config(JsonWriter& out, const control::ConfigView& config) {
+  out.key("config").object([&] {
+    out.field("generation", config.generation);
+    write_time(out, "loaded_at", config.loaded_at);
+    out.field_or_null("last_error", config.last_error);
+    out.field("path", config.path).field("fallback", config.fallback);
+    out.key("warnings").array([&] {
+      for (const auto& warning : config.warnings) out.value(warning);
+    });
+  });
+}
+
+void write_table(JsonWriter& out, const control::StatusView& status) {
+  out.key("table").object([&] {
+    out.field("published", status.table_generation).field("in_force", status.in_force_generation);
+  });
+}
+
+void write_flag_terms(JsonWriter& out, const rollout::Weight& weight) {
+  out.field("rollout_percentage", percent(weight.flag));
+  out.field("effective", percent(weight.effective));
+  out.field("limited_by", name(weight.limited_by));
+}
+
+}  // namespace
+
+std::string status_json(const control::StatusView& status, const InFlight& in_flight) {
+  JsonWriter out;
+  out.object([&] {
+    write_config(out, status.config);
+    out.key("models").array([&] {
+      for (const auto& model : status.models) write_model(out, model, in_flight);
+    });
+    out.field("ready", status.ready).field("draining", status.draining);
+    write_table(out, status);
+    out.field("durable", status.state_durable);
+    out.key("gateway").object(
+        [&] { out.field("version", base::version()).field("commit", base::commit()); });
+  });
+  return out.take();
+}
+
+std::string flags_json(const control::StatusView& status) {
+  JsonWriter out;
+  out.object([&] {
+    out.key("flags").array([&] {
+      for (const auto& model : status.models) {
+        if (!model.canary) continue;
+        out.object([&] {
+          out.field("flag", *model.canary).field("model", model.model);
+          write_flag_terms(out, model.weight);
+          out.field("set", model.rollout.flag.has_value());
+        });
+      }
+    });
+  });
+  return out.take();
+}
+
+std::string flag_json(const rollout::Weight& weight, bool durable) {
+  JsonWriter out;
+  out.object([&] {
+    write_flag_terms(out, weight);
+    out.field("durable", durable);
+  });
+  return out.take();
+}
+
+std::string command_json(const std::string& model, const rollout::Weight& weight, bool durable) {
+  JsonWriter out;
+  out.object([&] {
+    out.field("model", model);
+    write_weight(out, weight);
+    out.field("durable", durable);
+  });
+  return out.take();
+}
+
+std::string reload_json(const control::StatusView& status) {
+  JsonWriter out;
+  out.object([&] { write_config(out, status.config); });
+  return out.take();
+}
+
+std::string history_json(const std::vector<store::HistoryRow>& rows) {
+  JsonWriter out;
+  out.object([&] {
+    out.key("history").array([&] {
+      for (const auto& row : rows) {
+        out.object([&] {
+          out.field("id", row.id).field("time", base::format_time(row.time));
+          out.field("model", row.model).field("canary", row.canary);
+          out.field("generation", row.generation).field("kind", row.entry.kind);
+          out.field("actor", row.entry.actor).field("reason", row.entry.reason);
+          out.field("before", percent(row.entry.before)).field("after", percent(row.entry.after));
+          out.key("reading");
+          if (row.entry.reading)
+            write_reading(out, *row.entry.reading);
+          else
+            out.null();
+        });
+      }
+    });
+  });
+  return out.take();
+}
+
+std::string ready_json(const control::StatusView& status) {
+  const char* state = status.draining ? "draining" : status.ready ? "ready" : "starting";
+  JsonWriter out;
+  out.object([&] {
+    out.field("ready", status.ready && !status.draining).field("state", state);
+    write_table(out, status);
+  });
+  return out.take();
+}
+
+}  // namespace canary::admin

@@ -1,0 +1,133 @@
+// A gateway as the admin room sees it, without one: prepared state, and a record of every command.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admin/api.hpp"
+#include "admin/backend.hpp"
+#include "stats/registry.hpp"
+
+namespace canary::test {
+
+using namespace std::chrono_literals;
+
+inline analysis::Reading error_rate_reading() {
+  analysis::Reading reading;
+  reading.criterion = "error_rate";
+  reading.verdict = analysis::Verdict::inconclusive;
+  reading.value = 0.002;
+  reading.success_limit = 0.001;
+  reading.limit = 0.005;
+  reading.samples = 1000;
+  reading.reason = "error rate 0.2% (2 of 1000 requests in 1m)";
+  return reading;
+}
+
+inline control::ModelView split_model() {
+  control::ModelView model;
+  model.model = "comp-critic";
+  model.stable = "comp-critic_v1";
+  model.canary = "comp-critic_v2";
+  model.weight.file = 1000;
+  model.weight.effective = 1000;
+  model.rollout.model = model.model;
+  model.rollout.canary = *model.canary;
+  model.rollout.status = rollout::Status::running;
+  model.rollout.reason = "10% of the traffic";
+  model.rollout.since = base::WallTime(1'700'000'000s);
+  model.criteria = {error_rate_reading()};
+  return model;
+}
+
+struct FakeGateway {
+  control::StatusView status;
+  stats::Registry registry{2};
+  std::shared_ptr<traffic::VersionAnswers> answers = std::make_shared<traffic::VersionAnswers>();
+  control::Outcome outcome;           // what the next command comes to
+  std::vector<std::string> commands;  // "set_flag comp-critic_v2 500 ann: because"
+  std::vector<store::HistoryRow> rows;
+  std::vector<control::RollbackCount> rollbacks;
+  std::vector<control::RefusalCount> refusals;
+  admin::ProcessCounters process;
+
+  FakeGateway() {
+    status.config.generation = 3;
+    status.config.loaded_at = base::WallTime(1'700'000'000s);
+    status.config.path = "gateway.yaml";
+    status.models = {split_model()};
+    status.table_generation = 7;
+    status.in_force_generation = 7;
+    status.ready = true;
+    answers->all = R"({"model":"comp-critic_v1"})";
+    answers->by_model["comp-critic"] = answers->all;
+    outcome.weight = status.models[0].weight;
+  }
+
+  admin::Backend backend() {
+    admin::Backend b;
+    b.status = [this] { return status; };
+    b.answers = [this] { return answers; };
+    b.set_flag = [this](const std::string& canary, base::BasisPoints points, rollout::Actor actor,
+                        control::Done done) {
+      note("set_flag " + canary + " " + std::to_string(points), actor);
+      done(outcome);
+    };
+    b.clear_flag = [this](const std::string& canary, rollout::Actor actor, control::Done done) {
+      note("clear_flag " + canary, actor);
+      done(outcome);
+    };
+    b.rollback = [this](const std::string& model, rollout::Actor actor, control::Done done) {
+      note("rollback " + model, actor);
+      done(outcome);
+    };
+    b.resume = [this](const std::string& model, rollout::Actor actor, control::Done done) {
+      note("resume " + model, actor);
+      done(outcome);
+    };
+    b.reload = [this](std::string actor, control::Done done) {
+      commands.push_back("reload " + actor);
+      done(outcome);
+    };
+    b.history = [this](std::string model, std::size_t limit, admin::Backend::HistoryDone done) {
+      commands.push_back("history '" + model + "' " + std::to_string(limit));
+      done(rows);
+    };
+    b.versions = [this] { return registry.all(); };
+    b.rollbacks = [this] { return rollbacks; };
+    b.refusals = [this] { return refusals; };
+    b.process = [this] { return process; };
+    return b;
+  }
+
+ private:
+  void note(std::string command, const rollout::Actor& actor) {
+    commands.push_back(command + " " + actor.name + ": " + actor.reason);
+  }
+};
+
+/// Asks an Api without a socket.
+class Caller {
+ public:
+  explicit Caller(FakeGateway& gateway) : api_(gateway.backend()) {}
+
+  net::HttpResponse operator()(const std::string& method, const std::string& target,
+                               const std::string& body = {}) {
+    net::HttpRequest request;
+    request.method = method;
+    request.path = target.substr(0, target.find('?'));
+    if (const auto mark = target.find('?'); mark != std::string::npos)
+      request.query = target.substr(mark + 1);
+    request.body = body;
+    if (method != "GET") request.headers = {{"Content-Type", "application/json"}};
+    std::optional<net::HttpResponse> answer;
+    api_.serve(request, [&](net::HttpResponse response) { answer = std::move(response); });
+    return answer.value();
+  }
+
+ private:
+  admin::Api api_;
+};
+
+}  // namespace canary::test
