@@ -1,0 +1,205 @@
+#include "cli/render.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/units.hpp"
+#include "cli/text.hpp"
+
+namespace canary::cli {
+namespace {
+
+namespace json = boost::json;
+
+const json::array& items(const json::value& value) {
+  static const json::array none;
+  const auto* array = value.if_array();
+  return array ? *array : none;
+}
+
+/// A criterion's number in the unit people think in.
+std::string measured(const std::string& criterion, const json::value& value) {
+  if (!value.is_number()) return "?";
+  const double v = number(value);
+  if (criterion == "error_rate") return base::format_number(v * 100) + "%";
+  if (criterion.starts_with("latency")) return base::format_number(v * 1000) + " ms";
+  return base::format_number(v);
+}
+
+Colour colour_of_verdict(const std::string& verdict) {
+  if (verdict == "success") return Colour::green;
+  if (verdict == "inconclusive") return Colour::yellow;
+  return Colour::red;
+}
+
+Colour colour_of_status(const std::string& status) {
+  if (status == "rolled_back" || status == "rolling_back") return Colour::red;
+  if (status == "paused" || status == "held" || status == "gate") return Colour::yellow;
+  if (status == "running" || status == "complete") return Colour::green;
+  return Colour::none;
+}
+
+// What is wrong with the gateway as a whole, in red, before anything else.
+std::string alarms(const json::value& status, const Style& style) {
+  std::vector<std::string> found;
+  if (const auto error = text(at(status, "config", "last_error")); !error.empty())
+    found.push_back("the last reload was refused, the configuration before it is in force: " +
+                    error);
+  if (truth(at(status, "config", "fallback")))
+    found.push_back("running on the last accepted configuration: the present file is invalid");
+  if (!truth(at(status, "durable"), true))
+    found.push_back("the last decision is not committed to disk; no weight will be raised");
+  if (truth(at(status, "draining")))
+    found.push_back("draining: the gateway is about to stop");
+  else if (!truth(at(status, "ready"), true))
+    found.push_back("not ready: the routing table is not in force on every worker yet");
+  std::string out;
+  for (const auto& alarm : found) out += paint(style.colour, Colour::red, "! " + alarm) + "\n";
+  for (const auto& warning : items(at(status, "config", "warnings")))
+    out += paint(style.colour, Colour::yellow, "! " + text(warning)) + "\n";
+  return out;
+}
+
+std::string header(const json::value& status, const Style& style) {
+  const auto published = number(at(status, "table", "published"));
+  const auto in_force = number(at(status, "table", "in_force"));
+  std::string out = "canary-gateway " + text(at(status, "gateway", "version")) + " (" +
+                    text(at(status, "gateway", "commit")) + "), table " +
+                    base::format_number(in_force, 15) + " in force";
+  if (published != in_force) out += ", " + base::format_number(published, 15) + " on its way";
+  out += "\nconfiguration " + base::format_number(number(at(status, "config", "generation")), 15) +
+         ", loaded " + when(at(status, "config", "loaded_at"), style.now);
+  if (const auto path = text(at(status, "config", "path")); !path.empty()) out += ", " + path;
+  return out + "\n" + alarms(status, style);
+}
+
+std::string version_line(const char* role, const json::value& version, const std::string& share,
+                         std::size_t width) {
+  return std::string("  ") + left(role, 9) + left(text(at(version, "version")), width) +
+         right(share, 8) + right(base::format_number(number(at(version, "in_flight")), 15), 7) +
+         " in flight\n";
+}
+
+std::string weight_line(const json::value& weight, const Style& style) {
+  const std::string limit = text(at(weight, "limited_by"));
+  std::string out = "  " + left("weight", 9) +
+                    paint(style.colour, Colour::bold, percent(at(weight, "effective"))) +
+                    ", limited by " + limit + ":";
+  for (const char* term : {"file", "flag", "phase", "cap"}) {
+    const std::string shown = std::string(term) + " " + percent(at(weight, term));
+    out += "  " + paint(style.colour, term == limit ? Colour::bold : Colour::dim, shown);
+  }
+  return out + "\n";
+}
+
+std::string criteria_table(const json::array& criteria, const Style& style) {
+  std::vector<std::vector<std::string>> rows = {
+      {"criterion", "verdict", "value", "success", "trigger", "samples"}};
+  for (const auto& criterion : criteria) {
+    const std::string name = text(at(criterion, "name"));
+    const bool empty = number(at(criterion, "samples")) == 0;
+    rows.push_back(
+        {name, text(at(criterion, "verdict")), empty ? "-" : measured(name, at(criterion, "value")),
+         measured(name, at(criterion, "success_limit")), measured(name, at(criterion, "limit")),
+         base::format_number(number(at(criterion, "samples")), 15)});
+  }
+  std::vector<std::size_t> widths(rows[0].size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string out;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const auto& row = rows[r];
+    std::string line = "  " + left(row[0], widths[0]) + "  ";
+    line += paint(style.colour && r > 0, colour_of_verdict(row[1]), left(row[1], widths[1]));
+    for (std::size_t i = 2; i < row.size(); ++i) line += "  " + right(row[i], widths[i]);
+    out += (r == 0 ? paint(style.colour, Colour::dim, line) : line) + "\n";
+  }
+  for (const auto& criterion : criteria)
+    if (const auto reason = text(at(criterion, "reason")); !reason.empty())
+      out += "    " + paint(style.colour, Colour::dim, reason) + "\n";
+  return out;
+}
+
+std::string model_block(const json::value& model, const Style& style) {
+  const std::string name = text(at(model, "name"));
+  std::string out = "\n" + paint(style.colour, Colour::bold, name);
+  const std::string stable = text(at(model, "stable", "version"));
+  const json::value& canary = at(model, "canary");
+  if (!canary.is_object())
+    return out + "  no canary\n" +
+           version_line("stable", at(model, "stable"), "100%", stable.size());
+  const json::value& rollout = at(model, "rollout");
+  const std::string status = text(at(rollout, "status"));
+  out += "  " + paint(style.colour, colour_of_status(status), status) + " since " +
+         when(at(rollout, "since"), style.now) + "\n";
+  if (const auto reason = text(at(rollout, "reason")); !reason.empty())
+    out += "  " + left("why", 9) + reason + "\n";
+  const double effective = number(at(model, "weight", "effective"));
+  const std::size_t width = std::max(stable.size(), text(at(canary, "version")).size());
+  out += version_line("stable", at(model, "stable"), base::format_number(100 - effective) + "%",
+                      width);
+  out += version_line("canary", canary, base::format_number(effective) + "%", width);
+  out += weight_line(at(model, "weight"), style);
+  if (truth(at(rollout, "latched")))
+    out += "  " + left("latched", 9) + "stays at 0% until:  canary-gateway resume " + name +
+           " --reason \"...\"\n";
+  if (!truth(at(model, "durable"), true))
+    out += paint(style.colour, Colour::red, "  ! in force, but not yet committed to disk") + "\n";
+  if (const auto& criteria = items(at(model, "criteria")); !criteria.empty())
+    out += criteria_table(criteria, style);
+  return out;
+}
+
+std::string not_durable(const json::value& answer, const Style& style) {
+  if (truth(at(answer, "durable"), true)) return {};
+  return paint(style.colour, Colour::yellow,
+               "! in force, but not yet committed to disk (see: canary-gateway status)") +
+         "\n";
+}
+
+}  // namespace
+
+std::string render_status(const json::value& status, const Style& style) {
+  std::string out = header(status, style);
+  for (const auto& model : items(at(status, "models"))) out += model_block(model, style);
+  return out;
+}
+
+std::string render_history(const json::value& history, const Style& style) {
+  const auto& rows = items(at(history, "history"));
+  if (rows.empty()) return "nothing has been decided yet\n";
+  std::size_t kind_width = 0, model_width = 0;
+  for (const auto& row : rows) {
+    kind_width = std::max(kind_width, text(at(row, "kind")).size());
+    model_width = std::max(model_width, text(at(row, "model")).size());
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    const std::string kind = text(at(row, "kind"));
+    const bool bad = kind == "rollback" || kind == "state_lost";
+    std::string time = text(at(row, "time")).substr(0, 19);
+    std::replace(time.begin(), time.end(), 'T', ' ');
+    out += time + "Z  " + left(text(at(row, "model")), model_width) + "  " +
+           paint(style.colour, bad ? Colour::red : Colour::none, left(kind, kind_width)) + "  " +
+           right(percent(at(row, "before")), 6) + " -> " + left(percent(at(row, "after")), 6) +
+           "  " + text(at(row, "actor")) + ": " + text(at(row, "reason")) + "\n";
+  }
+  return out;
+}
+
+std::string render_flag(std::string_view version, const json::value& flag, const Style& style) {
+  std::string out = std::string(version) + ": flag " + percent(at(flag, "rollout_percentage")) +
+                    ", effective " + percent(at(flag, "effective")) + ", limited by " +
+                    text(at(flag, "limited_by")) + "\n";
+  return out + not_durable(flag, style);
+}
+
+std::string render_command(std::string_view done, const json::value& answer, const Style& style) {
+  const json::value& weight = at(answer, "weight");
+  std::string out = text(at(answer, "model")) + " " + std::string(done) + ": canary at " +
+                    percent(at(weight, "effective")) + ", limited by " +
+                    text(at(weight, "limited_by")) + "\n";
+  return out + not_durable(answer, style);
+}
+
+}  // namespace canary::cli

@@ -1,0 +1,206 @@
+#include "cli/commands.hpp"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+
+#include "support/raw_client.hpp"
+
+using namespace canary;
+using test::RunningServer;
+
+namespace {
+
+// A server that remembers what it was asked and answers what it is told to.
+class FakeAdmin {
+ public:
+  FakeAdmin(int status, std::string body)
+      : server_([this, status, body](const net::HttpRequest& request, net::Respond respond) {
+          {
+            const std::lock_guard lock(mutex_);
+            asked_ = request.method + " " + request.path +
+                     (request.query.empty() ? "" : "?" + request.query) + " " + request.body;
+            authorization_ = request.header("authorization");
+            content_type_ = request.header("content-type");
+          }
+          net::HttpResponse response;
+          response.status = status;
+          response.body = body;
+          respond(response);
+        }) {}
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port); }
+  std::string asked() { return get(asked_); }
+  std::string authorization() { return get(authorization_); }
+  std::string content_type() { return get(content_type_); }
+
+ private:
+  std::string get(const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    return what;
+  }
+  std::mutex mutex_;
+  std::string asked_, authorization_, content_type_;
+  RunningServer server_;
+};
+
+struct Screen {
+  std::ostringstream out, err;
+  cli::Terminal terminal{out, err, false, {}};
+};
+
+template <class O>
+O options(const FakeAdmin& admin) {
+  O made;
+  made.admin = admin.url();
+  return made;
+}
+
+const std::string flag_answer =
+    R"({"rollout_percentage":5,"effective":5,"limited_by":"flag","durable":true})";
+const std::string command_answer =
+    R"({"model":"m","weight":{"effective":0,"limited_by":"cap"},"durable":true})";
+
+}  // namespace
+
+TEST_CASE("set puts the flag with who and why") {
+  FakeAdmin admin(200, flag_answer);
+  Screen screen;
+  auto set = options<cli::SetOptions>(admin);
+  set.version = "m v/2";
+  set.percent = "5%";
+  set.by = "ann";
+  set.reason = "it's \"slow\"";
+  CHECK(cli::run_set(set, screen.terminal) == cli::exit_ok);
+  CHECK(admin.asked() == R"(PUT /internal/flags/m%20v%2F2 {"rollout_percentage":5,"by":"ann",)"
+                         R"("reason":"it's \"slow\""})");
+  CHECK(admin.content_type() == "application/json");
+  CHECK(screen.out.str() == "m v/2: flag 5%, effective 5%, limited by flag\n");
+  CHECK(screen.err.str().empty());
+}
+
+TEST_CASE("resume and rollback post who and why, and do nothing without a reason") {
+  FakeAdmin admin(200, command_answer);
+  auto options = ::options<cli::RolloutOptions>(admin);
+  options.model = "m";
+  options.by = "ann";
+  {
+    Screen screen;
+    CHECK(cli::run_rollback(options, screen.terminal) == cli::exit_usage);
+    CHECK(cli::run_resume(options, screen.terminal) == cli::exit_usage);
+    CHECK(admin.asked().empty());
+    CHECK(screen.err.str().find("needs --reason") != std::string::npos);
+  }
+  options.reason = "why";
+  Screen screen;
+  CHECK(cli::run_rollback(options, screen.terminal) == cli::exit_ok);
+  CHECK(admin.asked() == R"(POST /internal/rollouts/m/rollback {"by":"ann","reason":"why"})");
+  CHECK(cli::run_resume(options, screen.terminal) == cli::exit_ok);
+  CHECK(admin.asked() == R"(POST /internal/rollouts/m/resume {"by":"ann","reason":"why"})");
+  CHECK(screen.out.str() ==
+        "m rolled back: canary at 0%, limited by cap\nm resumed: canary at 0%, limited by cap\n");
+}
+
+TEST_CASE("status and history ask, and --json passes the answer on as it is") {
+  FakeAdmin admin(200, R"({"history":[],"x":1.50})");
+  Screen screen;
+  auto history = options<cli::HistoryOptions>(admin);
+  history.model = "m";
+  history.limit = 3;
+  CHECK(cli::run_history(history, screen.terminal) == cli::exit_ok);
+  CHECK(admin.asked() == "GET /internal/history?limit=3&model=m ");
+  CHECK(screen.out.str() == "nothing has been decided yet\n");
+  Screen raw;
+  auto status = options<cli::Options>(admin);
+  status.json = true;
+  CHECK(cli::run_status(status, raw.terminal) == cli::exit_ok);
+  CHECK(admin.asked() == "GET /internal/status ");
+  CHECK(raw.out.str() == "{\"history\":[],\"x\":1.50}\n");
+}
+
+TEST_CASE("a refusal is exit status 1 with the gateway's words") {
+  const std::string body = R"({"error":{"code":"conflict","message":"resume it first"}})";
+  FakeAdmin admin(409, body);
+  auto set = options<cli::SetOptions>(admin);
+  set.version = "m_v2";
+  set.percent = "5";
+  Screen screen;
+  CHECK(cli::run_set(set, screen.terminal) == cli::exit_refused);
+  CHECK(screen.out.str().empty());
+  CHECK(screen.err.str() == "canary-gateway: refused (409): resume it first\n");
+  Screen raw;
+  set.json = true;
+  CHECK(cli::run_set(set, raw.terminal) == cli::exit_refused);
+  CHECK(raw.out.str() == body + "\n");
+}
+
+TEST_CASE("a percentage that is none is exit status 2, and nothing is sent") {
+  FakeAdmin admin(200, flag_answer);
+  auto set = options<cli::SetOptions>(admin);
+  set.version = "m_v2";
+  for (const std::string percent : {"", "x", "-1", "101", "0.001", "nan", "5%%"}) {
+    INFO(percent);
+    Screen screen;
+    set.percent = percent;
+    CHECK(cli::run_set(set, screen.terminal) == cli::exit_usage);
+    CHECK_FALSE(screen.err.str().empty());
+  }
+  CHECK(admin.asked().empty());
+}
+
+TEST_CASE("no gateway, or something else in its place, is exit status 3") {
+  std::string closed;
+  {
+    FakeAdmin admin(200, "{}");
+    closed = admin.url();
+  }
+  cli::Options options;
+  options.admin = closed;
+  Screen screen;
+  CHECK(cli::run_status(options, screen.terminal) == cli::exit_unreachable);
+  CHECK(screen.err.str() == "canary-gateway: cannot reach the gateway at " + closed +
+                                ": connect: Connection refused\n");
+  options.json = true;
+  Screen raw;
+  CHECK(cli::run_status(options, raw.terminal) == cli::exit_unreachable);
+  CHECK(raw.out.str().starts_with(R"({"error":{"code":"unreachable","message":)"));
+  FakeAdmin other(200, "<html>");
+  options = ::options<cli::Options>(other);
+  Screen html;
+  CHECK(cli::run_status(options, html.terminal) == cli::exit_unreachable);
+  CHECK(html.err.str().find("is no canary-gateway") != std::string::npos);
+}
+
+TEST_CASE("the token of --token-file is sent, and a missing file is a usage error") {
+  FakeAdmin admin(200, "{}");
+  const auto path =
+      std::filesystem::temp_directory_path() / ("cli-token-" + std::to_string(::getpid()));
+  std::ofstream(path) << "  secret\n";
+  auto options = ::options<cli::Options>(admin);
+  options.token_file = path;
+  Screen screen;
+  CHECK(cli::run_status(options, screen.terminal) == cli::exit_ok);
+  CHECK(admin.authorization() == "Bearer secret");
+  std::filesystem::remove(path);
+  Screen missing;
+  CHECK(cli::run_status(options, missing.terminal) == cli::exit_usage);
+  CHECK(missing.err.str().find("--token-file") != std::string::npos);
+}
+
+TEST_CASE("the admin address comes from the environment, else it is the default") {
+  ::unsetenv("CANARY_GATEWAY_ADMIN");
+  CHECK(cli::default_admin_url() == "http://127.0.0.1:9901");
+  ::setenv("CANARY_GATEWAY_ADMIN", "http://10.0.0.1:1", 1);
+  CHECK(cli::Options{}.admin == "http://10.0.0.1:1");
+  ::unsetenv("CANARY_GATEWAY_ADMIN");
+}
+
+TEST_CASE("version needs no gateway") {
+  Screen screen;
+  CHECK(cli::run_version(false, screen.terminal) == cli::exit_ok);
+  CHECK(screen.out.str().starts_with("canary-gateway "));
+  Screen raw;
+  cli::run_version(true, raw.terminal);
+  CHECK(raw.out.str().starts_with(R"({"version":")"));
+}
