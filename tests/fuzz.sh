@@ -5,7 +5,7 @@ set -eu
 seconds=${1:-60}
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$root/build/fuzz
-targets="fuzz_request_head fuzz_response_head fuzz_chunked_body"
+targets="fuzz_request_head fuzz_response_head fuzz_chunked_body fuzz_config"
 
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" \
@@ -16,7 +16,9 @@ ninja -C "$build" $targets
 for target in $targets; do
   echo "== $target, $seconds s"
   mkdir -p "$build/corpus/$target"
+  dict=http
+  [ "$target" != fuzz_config ] || dict=config
   "$build/tests/fuzz/$target" -max_total_time="$seconds" -max_len=4096 -timeout=5 \
-    -print_final_stats=0 -verbosity=0 -dict="$root/tests/fuzz/http.dict" \
+    -print_final_stats=0 -verbosity=0 -dict="$root/tests/fuzz/$dict.dict" \
     -artifact_prefix="$build/$target-" "$build/corpus/$target" "$root/tests/fuzz/corpus/$target"
 done
