@@ -146,10 +146,10 @@ void stop() {
   const std::unique_lock lock(mutex);
   if (!writer) return;
   writer->sink->close_soon();
-  auto pool = writer->pool;
+  const std::uint64_t overrun = writer->pool->overrun_counter();
+  // The pool first: it writes what is queued and joins, so that nothing below it is in use.
+  writer->pool.reset();
   writer.reset();
-  const std::uint64_t overrun = pool->overrun_counter();
-  pool.reset();  // writes what is queued, joins
   dropped_before += overrun;
 }
 

