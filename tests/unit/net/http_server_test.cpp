@@ -1,6 +1,10 @@
 #include "net/http_server.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <future>
 
 #include "support/raw_client.hpp"
@@ -221,4 +225,21 @@ TEST_CASE("a header with a line break in it is not sent") {
   const std::string answer = client.read_answer();
   CHECK(answer.find("Set-Cookie") == std::string::npos);
   CHECK(answer.find("X-Good: c\r\n") != std::string::npos);
+}
+
+TEST_CASE("out of descriptors, one more client is still answered") {
+  RunningServer server(echo);
+  RawClient client;  // has its descriptor, is not connected yet
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit low{64, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  std::vector<int> taken;
+  for (int copy = ::dup(0); copy >= 0; copy = ::dup(0)) taken.push_back(copy);
+  CHECK(errno == EMFILE);
+  client.connect(server.port);
+  client.send("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  CHECK(client.read_to_end().ends_with("GET /x [] "));
+  for (const int copy : taken) ::close(copy);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
