@@ -23,13 +23,16 @@
 namespace canary::control {
 
 /// What a command came to. `status` is an HTTP status: 200, 404 (no such model, version), 409
-/// (latched, nothing to do), 503 (a raise that could not be committed).
+/// (latched, nothing to do, overtaken by a later decision), 422 (a configuration that is refused),
+/// 503 (a raise that could not be committed).
 struct Outcome {
   int status = 200;
-  std::string message;             // on failure: what was wrong and what to do
-  rollout::Weight weight;          // after the command
-  bool durable = true;             // false: in force, but not yet committed
+  std::string message;     // on failure: what was wrong and what to do
+  rollout::Weight weight;  // after the command
+  bool durable = true;     // false: in force, but not yet committed
 };
+/// Runs once, on the control thread, when the weight is in force on every worker; not at all when
+/// the controller is stopped first.
 using Done = std::function<void(Outcome)>;
 
 class Controller {
@@ -46,11 +49,18 @@ class Controller {
     traffic::DataPlane& data_plane;
     std::string config_path;
   };
+  /// `io` must outlive the journal, whose answers are posted to it.
   explicit Controller(Parts parts);
   ~Controller();
 
-  /// Loads the configuration for the first time, publishes, and starts the tick and the watcher.
-  /// `on_ready` runs when the first table is in force.
+  /// What forbids starting on this configuration, by what is remembered: `stable` names a canary
+  /// that is latched or not complete. Empty: start() may be called with it.
+  std::vector<std::string> objections(const config::Config& config) const;
+
+  /// Takes the first configuration into force, publishes, and starts the tick and the watcher.
+  /// `on_ready` runs when the first table is in force. With `fallback` (this is the last accepted
+  /// text, the present file is broken) no weight is above the one last in force. A raise that
+  /// cannot be committed is left out and tried again.
   void start(const config::Config& config, std::string text, bool fallback,
              std::vector<std::string> warnings, std::function<void()> on_ready);
   void stop();

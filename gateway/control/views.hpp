@@ -13,13 +13,13 @@
 namespace canary::control {
 
 struct ConfigView {
-  std::uint64_t generation = 0;      // of the routing table's configuration; grows with each reload
+  std::uint64_t generation = 0;  // of the routing table's configuration; grows with each reload
   base::WallTime loaded_at{};
   std::string path;
-  std::string last_error;            // of the last reload that was refused; empty after a good one
+  std::string last_error;  // of the last reload that was refused; empty after a good one
   std::vector<std::string> warnings;
   bool last_reload_ok = true;
-  bool fallback = false;             // running on the last accepted file, not on the present one
+  bool fallback = false;  // running on the last accepted file, not on the present one
 };
 
 struct ModelView {
@@ -28,15 +28,16 @@ struct ModelView {
   rollout::Weight weight;
   rollout::State rollout;
   std::vector<analysis::Reading> criteria;
-  bool durable = true;               // the last decision is committed
+  bool durable = true;       // the last decision is committed
+  std::string last_refusal;  // why the last raise was refused; empty after a later change
 };
 
 struct StatusView {
   ConfigView config;
   std::vector<ModelView> models;
-  std::uint64_t table_generation = 0;   // last published
+  std::uint64_t table_generation = 0;  // last published
   std::uint64_t in_force_generation = 0;
-  bool ready = false;                   // table in force on all workers, listeners open
+  bool ready = false;  // table in force on all workers, listeners open
   bool draining = false;
   bool state_durable = true;
 };

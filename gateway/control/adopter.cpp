@@ -1,0 +1,189 @@
+#include "control/adopter.hpp"
+
+#include <algorithm>
+
+#include "log/log.hpp"
+
+namespace canary::control {
+namespace {
+
+constexpr int most_tries = 3;
+
+Outcome refusal(int status, std::string message) {
+  Outcome outcome;
+  outcome.status = status;
+  outcome.message = std::move(message);
+  return outcome;
+}
+
+}  // namespace
+
+void Adopter::adopt(std::shared_ptr<Candidate> candidate, Done done) {
+  if (auto taken = take_slots(*candidate); !taken) {
+    if (!candidate->first) return done(refusal(422, taken.error().message()));
+    log::error("latch_slot_missing", {{"error", taken.error().message()}});
+  }
+  auto attempt = std::make_shared<Attempt>();
+  attempt->candidate = std::move(candidate);
+  attempt->done = std::move(done);
+  core_.resolver.use(endpoints_of(attempt->candidate->config),
+                     [this, attempt](const std::vector<std::string>& unresolved) {
+                       for (const auto& name : unresolved)
+                         attempt->candidate->warnings.push_back(
+                             name + " does not resolve: its endpoints count as down until it does");
+                       decide(attempt);
+                     });
+}
+
+/// Every canary has its slot before it can have weight: a lowering must never find the file full.
+base::Result<void> Adopter::take_slots(const Candidate& candidate) {
+  base::Result<void> result;
+  for (const auto& model : candidate.config.models) {
+    if (!model.canary) continue;
+    if (auto taken = core_.rollouts.ensure(key_of(model), model.attempt, candidate.first); !taken)
+      result = taken;
+  }
+  return result;
+}
+
+bool Adopter::raises(const Step& step) const {
+  const Rollout& rollout = core_.rollouts.at(step.key);
+  return rollout::raises(rollout.state, rollout.file, step.decision.next, step.file);
+}
+
+void Adopter::decide(const AttemptPtr& attempt) {
+  attempt->steps.clear();
+  attempt->versions.clear();
+  for (const auto& model : attempt->candidate->config.models) {
+    if (!model.canary) continue;
+    const Key key = key_of(model);
+    const Rollout& rollout = core_.rollouts.at(key);
+    auto file = model.canary->rollout_percentage;
+    if (attempt->candidate->fallback && core_.parts.latch.read(key.first, key.second))
+      file = std::min(file, rollout.file);
+    auto decision =
+        rollout::advance(rollout.state, rollout.file, rollout::FileChanged{file, model.attempt},
+                         core_.parts.clock.wall());
+    attempt->steps.push_back({key, file, std::move(decision)});
+    attempt->versions.push_back(rollout.version);
+  }
+  const bool any = std::any_of(attempt->steps.begin(), attempt->steps.end(),
+                               [this](const Step& step) { return raises(step); });
+  if (!any) return take_effect(attempt);
+  if (!core_.gate.busy()) return commit_raises(attempt);
+  const bool waits = core_.gate.wait(
+      {}, [this, attempt] { decide(attempt); }, [] {});
+  if (!waits) refuse(attempt, "too many raises are waiting for the disk");
+}
+
+void Adopter::refuse(const AttemptPtr& attempt, const std::string& why) {
+  core_.resolver.keep_only(endpoints_of(core_.config));
+  attempt->done(refusal(503, "not taken up, because its raise could not be written down: " + why));
+}
+
+void Adopter::commit_raises(const AttemptPtr& attempt) {
+  core_.gate.enter();
+  attempt->failure.clear();
+  for (const Step& step : attempt->steps)
+    if (raises(step)) ++attempt->uncommitted;
+  for (const Step& step : attempt->steps) {
+    if (!raises(step)) continue;
+    core_.commit_raise(step.key, step.decision.next, step.decision.entry,
+                       [this, attempt](const base::Result<void>& result) {
+                         if (!result) attempt->failure = result.error().message();
+                         if (--attempt->uncommitted == 0) all_committed(attempt);
+                       });
+  }
+}
+
+void Adopter::all_committed(const AttemptPtr& attempt) {
+  bool overtaken = false;
+  for (std::size_t i = 0; i < attempt->steps.size(); ++i)
+    if (core_.rollouts.at(attempt->steps[i].key).version != attempt->versions[i]) overtaken = true;
+
+  if (!attempt->failure.empty() || (overtaken && ++attempt->tries >= most_tries)) {
+    take_back(attempt);
+    if (!attempt->candidate->first) {
+      core_.gate.leave();
+      return refuse(attempt, attempt->failure.empty() ? "other decisions kept overtaking it"
+                                                      : attempt->failure);
+    }
+  } else if (overtaken) {
+    core_.gate.leave();
+    return decide(attempt);
+  }
+  take_effect(attempt);
+  core_.gate.leave();
+}
+
+/// What was committed for this attempt is overwritten with what is in force. At start the raises
+/// are dropped and the rest goes on; the text is forgotten, so that the next look tries it again.
+void Adopter::take_back(const AttemptPtr& attempt) {
+  for (Step& step : attempt->steps) {
+    if (!raises(step)) continue;
+    core_.commit_lowering(step.key, std::nullopt, {});
+    const Rollout& rollout = core_.rollouts.at(step.key);
+    step.decision = rollout::Decision{rollout.state, false, std::nullopt, {}};
+    step.file = std::min(step.file, rollout.file);
+    attempt->candidate->incomplete = true;
+  }
+  if (attempt->candidate->first)
+    attempt->candidate->warnings.push_back(
+        "weights stay below the file's, because raising them could not be written down: " +
+        attempt->failure);
+}
+
+/// A canary that is no longer named keeps its latch and state, but nothing is in force for it.
+void Adopter::retire_absent(const config::Config& next) {
+  for (const Key& key : core_.rollouts.absent_from(next)) {
+    Rollout& rollout = core_.rollouts.at(key);
+    rollout.file = 0;
+    ++rollout.version;
+    core_.rollouts.store_slot(key);
+    core_.gate.overtake(key);
+  }
+}
+
+void Adopter::take_effect(const AttemptPtr& attempt) {
+  const Candidate& candidate = *attempt->candidate;
+  retire_absent(candidate.config);
+  std::vector<std::pair<Key, std::uint64_t>> lift;
+  std::vector<Step> record;
+  for (const Step& step : attempt->steps) {
+    const bool raised = raises(step);
+    if (!raised && !step.decision.entry && core_.rollouts.at(step.key).file == step.file) continue;
+    core_.put(step.key, step.file, step.decision);
+    if (raised)
+      lift.emplace_back(step.key, core_.rollouts.at(step.key).version);
+    else
+      core_.rollouts.store_slot(step.key);
+    if (!raised && step.decision.entry) record.push_back(step);
+  }
+  core_.config = candidate.config;
+  core_.text.reset();
+  if (!candidate.incomplete) core_.text = candidate.text;
+  ++core_.view.generation;
+  core_.view.loaded_at = core_.parts.clock.wall();
+  core_.view.warnings = candidate.warnings;
+  core_.view.fallback = candidate.fallback;
+  core_.resolver.keep_only(endpoints_of(core_.config));
+  core_.publish([this, attempt, lift] {
+    for (const auto& [key, version] : lift)
+      if (core_.rollouts.at(key).version == version) core_.rollouts.store_slot(key);
+    attempt->done(Outcome{});
+  });
+  for (const Step& step : record) core_.commit_lowering(step.key, step.decision.entry, {});
+  for (const Step& step : attempt->steps) core_.tell(step.key, step.decision);
+  keep_text(candidate);
+}
+
+void Adopter::keep_text(const Candidate& candidate) {
+  if (candidate.fallback) return;
+  if (auto saved = core_.parts.state_dir.save_accepted(candidate.text); !saved) {
+    core_.view.warnings.push_back("not kept as the last accepted configuration: " +
+                                  saved.error().message());
+    log::warn("config_not_kept", {{"error", saved.error().message()}});
+  }
+}
+
+}  // namespace canary::control

@@ -1,0 +1,56 @@
+// Takes a valid configuration into force, as one transaction: names resolved, latch slots taken,
+// raises committed, published, journaled, kept as the last accepted one. Control thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/runner.hpp"
+
+namespace canary::control {
+
+/// A configuration that parsed and validated, on its way into force.
+struct Candidate {
+  config::Config config;
+  std::string text;
+  std::vector<std::string> warnings;
+  bool fallback = false;    // the last accepted text, because the present file is broken
+  bool first = false;       // at start: a raise that cannot be committed is left out, not refused
+  bool incomplete = false;  // that happened: the file should be taken up again
+};
+
+class Adopter {
+ public:
+  explicit Adopter(Core& core) : core_(core) {}
+
+  /// `done`: 200 when it is in force; 422 or 503 when it is refused, and nothing has changed.
+  void adopt(std::shared_ptr<Candidate> candidate, Done done);
+
+ private:
+  struct Attempt {
+    std::shared_ptr<Candidate> candidate;
+    Done done;
+    std::vector<Step> steps;  // one for each canary of the candidate
+    std::vector<std::uint64_t> versions;
+    std::size_t uncommitted = 0;
+    std::string failure;  // of a commit
+    int tries = 0;
+  };
+  using AttemptPtr = std::shared_ptr<Attempt>;
+
+  base::Result<void> take_slots(const Candidate& candidate);
+  void decide(const AttemptPtr& attempt);
+  void commit_raises(const AttemptPtr& attempt);
+  void refuse(const AttemptPtr& attempt, const std::string& why);
+  void all_committed(const AttemptPtr& attempt);
+  void take_back(const AttemptPtr& attempt);
+  void take_effect(const AttemptPtr& attempt);
+  void retire_absent(const config::Config& next);
+  bool raises(const Step& step) const;
+  void keep_text(const Candidate& candidate);
+
+  Core& core_;
+};
+
+}  // namespace canary::control

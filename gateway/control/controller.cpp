@@ -1,0 +1,267 @@
+#include "control/controller.hpp"
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <utility>
+
+#include "control/reloader.hpp"
+#include "control/watcher.hpp"
+#include "log/log.hpp"
+
+namespace canary::control {
+namespace {
+
+constexpr auto tick_interval = std::chrono::milliseconds(250);
+
+Outcome no_such(const std::string& what, const std::string& name) {
+  Outcome outcome;
+  outcome.status = 404;
+  outcome.message = "no " + what + " " + name + " is configured";
+  return outcome;
+}
+
+}  // namespace
+
+struct Controller::Impl {
+  explicit Impl(Parts parts)
+      : core(std::move(parts)),
+        runner(core),
+        adopter(core),
+        reloader(core, adopter),
+        watcher(core.parts.io, core.parts.config_path, [this] { reloader.look(); }),
+        timer(core.parts.io) {}
+
+  Core core;
+  Runner runner;
+  Adopter adopter;
+  Reloader reloader;
+  Watcher watcher;
+  boost::asio::steady_timer timer;
+  bool draining = false;
+
+  const config::Model* model(const std::string& name) const;
+  void settle_memory(const config::Config& config);
+  void tick();
+  void tick_later();
+  void command(const std::string& model, const rollout::Event& event, const Done& done);
+  void flag(const std::string& canary, const rollout::Event& event, const Done& done);
+  ModelView view(const config::Model& model) const;
+};
+
+const config::Model* Controller::Impl::model(const std::string& name) const {
+  for (const auto& model : core.config.models)
+    if (model.name == name) return &model;
+  return nullptr;
+}
+
+/// What the start finds in its memory before the file is asked: canaries whose record is lost are
+/// latched, and where the latch file was lower than the database, the database learns it.
+void Controller::Impl::settle_memory(const config::Config& config) {
+  if (core.parts.latch.lost())
+    log::error("latch_lost", {{"consequence", "the database alone says what is latched"}});
+  for (const auto& model : config.models) {
+    if (!model.canary) continue;
+    const Key key = key_of(model);
+    if (auto taken = core.rollouts.ensure(key, model.attempt, true); !taken)
+      log::error("latch_slot_missing", {{"error", taken.error().message()}});
+    Rollout& rollout = core.rollouts.at(key);
+    if (core.parts.state_lost) {
+      // The file's attempt may be the one that was rolled back: only a higher one opens this latch.
+      rollout.state.attempt = std::max(rollout.state.attempt, model.attempt);
+      const auto lost = rollout::advance(
+          rollout.state, rollout.file,
+          rollout::StateLost{"the state database was lost, so nobody knows what was rolled back"},
+          core.parts.clock.wall());
+      core.put(key, rollout.file, lost);
+      core.rollouts.store_slot(key);
+      core.tell(key, lost);
+      core.commit_lowering(key, lost.entry, {});
+    } else if (std::exchange(rollout.recovered, false)) {
+      const auto effective = rollout.weight().effective;
+      rollout::Entry entry{"recovered",
+                           "gateway",
+                           "the latch file is lower than the database: " + rollout.state.reason,
+                           std::nullopt,
+                           effective,
+                           effective};
+      core.commit_lowering(key, entry, {});
+    }
+  }
+}
+
+void Controller::Impl::tick() {
+  if (!core.publisher.table()) return;
+  core.measure.tick(*core.publisher.table(), core.parts.clock.mono());
+  std::vector<std::pair<Key, std::vector<analysis::Reading>>> readings;
+  for (const auto& model : core.config.models) {
+    if (!model.canary) continue;
+    const Key key = key_of(model);
+    if (core.rollouts.at(key).weight().effective > 0)
+      readings.emplace_back(key, core.measure.criteria(model));
+  }
+  runner.measured(readings);
+}
+
+void Controller::Impl::tick_later() {
+  timer.expires_after(tick_interval);
+  timer.async_wait([this, alive = std::weak_ptr(core.alive)](boost::system::error_code cancelled) {
+    if (cancelled || alive.expired()) return;
+    tick();
+    tick_later();
+  });
+}
+
+void Controller::Impl::command(const std::string& name, const rollout::Event& event,
+                               const Done& done) {
+  const config::Model* found = model(name);
+  if (found == nullptr) return done(no_such("model", name));
+  if (!found->canary) {
+    Outcome outcome;
+    outcome.status = 409;
+    outcome.message = name + " has no canary";
+    return done(outcome);
+  }
+  runner.command(key_of(*found), event, done);
+}
+
+void Controller::Impl::flag(const std::string& canary, const rollout::Event& event,
+                            const Done& done) {
+  const config::Model* found = nullptr;
+  for (const auto& model : core.config.models) {
+    if (!model.canary || model.canary->name != canary) continue;
+    if (found != nullptr) {
+      Outcome outcome;
+      outcome.status = 409;
+      outcome.message = canary + " is the canary of both " + found->name + " and " + model.name;
+      return done(outcome);
+    }
+    found = &model;
+  }
+  if (found == nullptr) return done(no_such("canary version", canary));
+  runner.command(key_of(*found), event, done);
+}
+
+ModelView Controller::Impl::view(const config::Model& model) const {
+  ModelView view;
+  view.model = model.name;
+  view.stable = model.stable.name;
+  if (!model.canary) return view;
+  view.canary = model.canary->name;
+  const Rollout* rollout = core.rollouts.find(key_of(model));
+  view.weight = rollout->weight();
+  view.rollout = rollout->state;
+  view.criteria = core.measure.criteria(model);
+  view.durable = rollout->uncommitted == 0;
+  view.last_refusal = rollout->last_refusal;
+  return view;
+}
+
+Controller::Controller(Parts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {}
+Controller::~Controller() = default;
+
+std::vector<std::string> Controller::objections(const config::Config& config) const {
+  std::vector<std::string> objections;
+  for (const auto& model : config.models)
+    if (auto why = impl_->core.rollouts.objection(model); !why.empty())
+      objections.push_back(std::move(why));
+  return objections;
+}
+
+void Controller::start(const config::Config& config, std::string text, bool fallback,
+                       std::vector<std::string> warnings, std::function<void()> on_ready) {
+  Impl& impl = *impl_;
+  for (const auto& objection : objections(config)) {
+    log::error("config_objection", {{"problem", objection}});
+    warnings.push_back(objection);
+  }
+  impl.settle_memory(config);
+  auto candidate = std::make_shared<Candidate>();
+  candidate->config = config;
+  candidate->text = std::move(text);
+  candidate->warnings = std::move(warnings);
+  candidate->fallback = fallback;
+  candidate->first = true;
+  if (fallback) {
+    impl.core.view.last_reload_ok = false;
+    impl.core.view.last_error = "the file was refused; running on the last accepted one";
+  }
+  impl.adopter.adopt(candidate, [&impl, on_ready = std::move(on_ready)](const Outcome&) {
+    impl.watcher.start();
+    impl.tick_later();
+    if (on_ready) on_ready();
+    // The file may have changed since it was read, and a fallback's problem is told in full.
+    impl.reloader.look();
+  });
+}
+
+void Controller::stop() {
+  impl_->core.alive.reset();
+  impl_->core.publisher.stop();
+  impl_->watcher.stop();
+  impl_->timer.cancel();
+}
+
+void Controller::reload(std::string actor, Done done) {
+  impl_->reloader.request(std::move(actor), std::move(done));
+}
+
+void Controller::set_flag(const std::string& canary_version, base::BasisPoints percentage,
+                          rollout::Actor actor, Done done) {
+  impl_->flag(canary_version, rollout::SetFlag{percentage, std::move(actor)}, done);
+}
+
+void Controller::clear_flag(const std::string& canary_version, rollout::Actor actor, Done done) {
+  impl_->flag(canary_version, rollout::ClearFlag{std::move(actor)}, done);
+}
+
+void Controller::rollback(const std::string& model, rollout::Actor actor, Done done) {
+  impl_->command(model, rollout::Rollback{std::move(actor)}, done);
+}
+
+void Controller::resume(const std::string& model, rollout::Actor actor, Done done) {
+  impl_->command(model, rollout::Resume{std::move(actor)}, done);
+}
+
+StatusView Controller::status() const {
+  const Core& core = impl_->core;
+  StatusView status;
+  status.config = core.view;
+  for (const auto& model : core.config.models) status.models.push_back(impl_->view(model));
+  status.table_generation = core.publisher.published();
+  status.in_force_generation = core.publisher.in_force();
+  status.draining = impl_->draining;
+  status.ready = status.in_force_generation > 0 && !impl_->draining;
+  status.state_durable = core.parts.journal.healthy();
+  return status;
+}
+
+const config::Config& Controller::config() const { return impl_->core.config; }
+
+std::shared_ptr<const traffic::VersionAnswers> Controller::answers() const {
+  return impl_->core.publisher.answers();
+}
+
+void Controller::history(std::string model, std::size_t limit,
+                         std::function<void(base::Result<std::vector<store::HistoryRow>>)> done) {
+  impl_->core.parts.journal.history(std::move(model), limit,
+                                    impl_->core.on_control(std::move(done)));
+}
+
+std::vector<RollbackCount> Controller::rollbacks() const {
+  std::vector<RollbackCount> counts;
+  for (const auto& [key, count] : impl_->core.rollbacks)
+    counts.push_back({key.first, key.second, "immediate", count});
+  return counts;
+}
+
+std::vector<RefusalCount> Controller::refusals() const {
+  std::vector<RefusalCount> counts;
+  for (const auto& [model, count] : impl_->core.refusals) counts.push_back({model, count});
+  return counts;
+}
+
+const stats::Registry& Controller::registry() const { return impl_->core.parts.registry; }
+
+void Controller::set_draining() { impl_->draining = true; }
+
+}  // namespace canary::control

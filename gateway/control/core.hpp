@@ -1,0 +1,68 @@
+// What the controller's parts share: the house's things, the configuration in force, the rollouts,
+// and the few steps that all of them take. Owned by Controller::Impl. Control thread.
+#pragma once
+
+#include <boost/asio/post.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "control/controller.hpp"
+#include "control/gate.hpp"
+#include "control/measure.hpp"
+#include "control/publisher.hpp"
+#include "control/resolver.hpp"
+#include "control/rollouts.hpp"
+
+namespace canary::control {
+
+struct Core {
+  explicit Core(Controller::Parts parts);
+
+  Controller::Parts parts;
+  config::Config config;            // in force
+  std::optional<std::string> text;  // its text; none while the file should be taken up again
+  ConfigView view;
+  Rollouts rollouts;
+  Publisher publisher;
+  Measure measure;
+  Gate gate;
+  Resolver resolver;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> rollbacks;  // (model, trigger)
+  std::map<std::string, std::uint64_t> refusals;
+  std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
+
+  /// A callback for another thread, or for later: runs on the control thread, unless the controller
+  /// is gone by then.
+  template <class F>
+  auto on_control(F f) {
+    return [&io = parts.io, weak = std::weak_ptr(alive), f = std::move(f)](auto... arguments) {
+      boost::asio::post(io, [weak, f, arguments = std::make_tuple(std::move(arguments)...)] {
+        if (weak.lock()) std::apply(f, arguments);
+      });
+    };
+  }
+
+  /// Publishes the configuration in force with the rollouts' present weights.
+  void publish(std::function<void()> in_force);
+
+  /// A history row for the entry, of now.
+  store::HistoryRow row(const Key& key, rollout::Entry entry) const;
+  /// Commits what is in force already; it is retried until the disk takes it.
+  void commit_lowering(const Key& key, std::optional<rollout::Entry> entry,
+                       std::function<void()> committed);
+  /// Commits what may take effect only afterwards. `done` on the control thread.
+  void commit_raise(const Key& key, const rollout::State& next, std::optional<rollout::Entry> entry,
+                    std::function<void(base::Result<void>)> done);
+
+  /// Puts a decision into memory: the rollout's state, its term by the file, its version.
+  void put(const Key& key, base::BasisPoints file, const rollout::Decision& decision);
+  /// Logs and counts a decision.
+  void tell(const Key& key, const rollout::Decision& decision);
+};
+
+}  // namespace canary::control

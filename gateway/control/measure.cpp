@@ -1,0 +1,124 @@
+#include "control/measure.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/threshold.hpp"
+
+namespace canary::control {
+namespace {
+
+using analysis::Reading;
+using analysis::Verdict;
+
+double seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+/// How many of the evidence's latencies lie above `limit` seconds, to the histogram's precision:
+/// for a success limit that is not the SLO itself, where no exact counter stands.
+std::uint64_t count_above(const stats::Histogram::Snapshot& latency, double limit) {
+  double low = 0, high = 1;  // F(low) <= limit < F(high)
+  for (int i = 0; i < 24; ++i) {
+    const double middle = (low + high) / 2;
+    (seconds(latency.quantile(middle)) > limit ? high : low) = middle;
+  }
+  if (seconds(latency.quantile(1)) <= limit) return 0;
+  return static_cast<std::uint64_t>(std::llround((1 - low) * static_cast<double>(latency.count())));
+}
+
+Reading judge_errors(const config::Model& model, const stats::Evidence& evidence) {
+  return analysis::judge_error_rate(evidence.errors, evidence.requests,
+                                    {model.success.error_rate, model.triggers.error_rate,
+                                     model.judge.min_samples, model.judge.window});
+}
+
+Reading judge_latency(const config::Model& model, const stats::Evidence& evidence) {
+  const double slo = seconds(model.slo->latency_p95);
+  const analysis::Thresholds limits{slo * model.success.latency_p95,
+                                    slo * model.triggers.latency_p95, model.judge.min_samples,
+                                    model.judge.window};
+  const std::uint64_t over_success = model.success.latency_p95 == 1.0
+                                         ? evidence.over_slo
+                                         : count_above(evidence.latency, limits.success);
+  return analysis::judge_latency_p95(
+      {evidence.latency_samples, std::max(over_success, evidence.over_trigger),
+       evidence.over_trigger, seconds(evidence.latency.quantile(0.95))},
+      limits);
+}
+
+Reading excuse_shared(Reading canary, const Reading& stable) {
+  if (canary.verdict != Verdict::failure || stable.verdict != Verdict::failure) return canary;
+  canary.verdict = Verdict::inconclusive;
+  canary.reason = "both versions fail, which is not the canary's fault: " + canary.reason +
+                  "; stable: " + stable.reason;
+  return canary;
+}
+
+}  // namespace
+
+std::vector<Reading> judge(const config::Model& model, const stats::Evidence& canary,
+                           const stats::Evidence& stable) {
+  std::vector<Reading> readings;
+  readings.push_back(excuse_shared(judge_errors(model, canary), judge_errors(model, stable)));
+  if (model.slo)
+    readings.push_back(excuse_shared(judge_latency(model, canary), judge_latency(model, stable)));
+  return readings;
+}
+
+Measure::Side::Side(std::shared_ptr<stats::VersionStats> of, base::Duration length,
+                    base::MonoTime now)
+    : version(std::move(of)), window(length) {
+  window.restart(*version, now);
+}
+
+Measure::Pair& Measure::pair_for(const traffic::Model& model, base::MonoTime now) {
+  Pair& pair = pairs_[model.name];
+  const auto follow = [&](std::optional<Side>& side, const traffic::Version& version) {
+    // An SLO change brings other cells for latency; the window itself notices that.
+    if (side && side->version->version == version.name &&
+        pair.length == model.settings.judge.window)
+      side->version = version.stats;
+    else
+      side.emplace(version.stats, model.settings.judge.window, now);
+  };
+  const bool same_canary = pair.canary && pair.canary->version->version == model.canary->name;
+  if (!same_canary) pair.readings.clear();
+  follow(pair.stable, model.stable);
+  follow(pair.canary, *model.canary);
+  pair.length = model.settings.judge.window;
+  return pair;
+}
+
+void Measure::follow(const traffic::RoutingTable& table, base::MonoTime now) {
+  for (const traffic::Model& model : table.models)
+    if (model.canary && model.canary_weight > 0) pair_for(model, now);
+}
+
+void Measure::tick(const traffic::RoutingTable& table, base::MonoTime now) {
+  for (const traffic::Model& model : table.models) {
+    if (!model.canary || model.canary_weight == 0) continue;
+    Pair& pair = pair_for(model, now);
+    pair.stable->window.tick(*pair.stable->version, now);
+    pair.canary->window.tick(*pair.canary->version, now);
+    pair.readings =
+        judge(model.settings, pair.canary->window.evidence(), pair.stable->window.evidence());
+  }
+}
+
+void Measure::restart(const std::string& model, base::MonoTime now) {
+  const auto found = pairs_.find(model);
+  if (found == pairs_.end()) return;
+  for (auto* side : {&found->second.stable, &found->second.canary})
+    if (*side) (*side)->window.restart(*(*side)->version, now);
+}
+
+std::vector<Reading> Measure::criteria(const config::Model& model) const {
+  const auto found = pairs_.find(model.name);
+  if (found != pairs_.end() && !found->second.readings.empty() && model.canary &&
+      found->second.canary->version->version == model.canary->name)
+    return found->second.readings;
+  auto readings = judge(model, {}, {});
+  for (auto& reading : readings) reading.reason = "no traffic";
+  return readings;
+}
+
+}  // namespace canary::control

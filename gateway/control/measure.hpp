@@ -1,0 +1,49 @@
+// From counters to readings: one window per version of each model that has a canary, sampled at
+// each tick, judged by analysis. Control thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/verdict.hpp"
+#include "base/clock.hpp"
+#include "stats/window.hpp"
+#include "traffic/routing_table.hpp"
+
+namespace canary::control {
+
+class Measure {
+ public:
+  /// Begins the windows of every canary that has weight in this table, where there are none yet.
+  void follow(const traffic::RoutingTable& table, base::MonoTime now);
+  /// Samples the windows and judges every model whose canary has weight in this table.
+  void tick(const traffic::RoutingTable& table, base::MonoTime now);
+  /// Evidence about the model begins now.
+  void restart(const std::string& model, base::MonoTime now);
+  /// The readings of the last tick that judged the model; inconclusive ones before the first.
+  std::vector<analysis::Reading> criteria(const config::Model& model) const;
+
+ private:
+  struct Side {
+    Side(std::shared_ptr<stats::VersionStats> version, base::Duration length, base::MonoTime now);
+    std::shared_ptr<stats::VersionStats> version;
+    stats::Window window;
+  };
+  struct Pair {
+    base::Duration length{};
+    std::optional<Side> stable, canary;
+    std::vector<analysis::Reading> readings;
+  };
+  Pair& pair_for(const traffic::Model& model, base::MonoTime now);
+
+  std::map<std::string, Pair> pairs_;
+};
+
+/// Judges the canary's evidence. A failure that stable shares over the same window is not the
+/// canary's: it is inconclusive, and says so. `error_rate` always, `latency_p95` with an SLO.
+std::vector<analysis::Reading> judge(const config::Model& model, const stats::Evidence& canary,
+                                     const stats::Evidence& stable);
+
+}  // namespace canary::control

@@ -1,2 +1,0 @@
-#include "control/controller.hpp"
-#include "control/views.hpp"
