@@ -1,37 +1,154 @@
-#include <csignal>
-#include <cstdio>
-#include <fstream>
-#include <mutex>
-#include <condition_variable>
-#include <deque>
-#include <sstream>
+// The composition root: the command line. `run` wires the gateway (run/gateway.hpp), `check` needs
+// none (tools), every other command talks to a running one (cli).
+#include <CLI/CLI.hpp>
+#include <cstdlib>
 
-#include "base/version.hpp"
-#include "config/load.hpp"
-#include "log/log.hpp"
-#include "proxy/worker_pool.hpp"
-#include "traffic/build_table.hpp"
+#include "base/units.hpp"
+#include "cli/commands.hpp"
+#include "run/gateway.hpp"
+#include "tools/check.hpp"
+
+namespace {
 
 using namespace canary;
 
+struct CommandLine {
+  run::RunOptions run;
+  std::string drain = "30s";
+  std::string check_path;
+  bool check_json = false, version_json = false;
+  cli::Options status;
+  cli::SetOptions set;
+  cli::RolloutOptions resume, rollback;
+  cli::HistoryOptions history;
+  int exit_status = 0;
+};
+
+cli::Terminal terminal() { return cli::process_terminal(base::SystemClock().wall()); }
+
+std::string check_duration(const std::string& text) {
+  const auto parsed = base::parse_duration(text);
+  return parsed ? std::string() : parsed.error().message();
+}
+
+void add_run(CLI::App& app, CommandLine& line) {
+  CLI::App* run = app.add_subcommand("run", "Serve traffic until SIGTERM or SIGINT");
+  run->add_option("-c,--config", line.run.config_path, "The configuration file")
+      ->required()
+      ->type_name("FILE");
+  run->add_option("--state-dir", line.run.state_dir, "Instead of the file's state_dir")
+      ->type_name("DIR");
+  run->add_option("--drain-timeout", line.drain,
+                  "How long requests in flight may go on after SIGTERM")
+      ->type_name("DURATION")
+      ->capture_default_str()
+      ->check(check_duration);
+  run->add_flag("--takeover", line.run.takeover,
+                "Share the data ports with a gateway that still listens on them");
+  run->add_flag("--verbose", line.run.verbose, "Log at debug level");
+  run->footer(
+      "SIGHUP reloads the file (so does saving it), SIGUSR1 reopens the access log.\n"
+      "Exit status: 0 drained, 1 could not start (port, state directory), 2 invalid configuration\n"
+      "and no accepted one to fall back to.");
+  run->callback([&line] {
+    line.run.drain = *base::parse_duration(line.drain);
+    line.exit_status = run::run_gateway(line.run);
+  });
+}
+
+void add_check(CLI::App& app, CommandLine& line) {
+  CLI::App* check = app.add_subcommand("check", "Say whether a configuration file is valid");
+  check->add_option("-c,--config,file", line.check_path, "The configuration file")
+      ->required()
+      ->type_name("FILE");
+  check->add_flag("--json", line.check_json, "Answer as JSON");
+  check->footer("Exit status: 0 valid, 2 not valid: every problem with its line and column.");
+  check->callback(
+      [&line] { line.exit_status = tools::run_check(line.check_path, line.check_json); });
+}
+
+void add_admin_options(CLI::App& command, cli::Options& options) {
+  command.add_option("--admin", options.admin, "The gateway's admin listener")
+      ->type_name("URL")
+      ->capture_default_str();
+  command.add_option("--token-file", options.token_file, "A file with the bearer token")
+      ->type_name("FILE");
+  command.add_flag("--json", options.json, "The gateway's answer as it is");
+  command.footer(
+      "CANARY_GATEWAY_ADMIN sets the default of --admin.\n"
+      "Exit status: 0 done, 1 the gateway refused, 2 wrong usage, 3 no gateway reached.");
+}
+
+template <class Options>
+void add_actor_options(CLI::App& command, Options& options, bool reason_required) {
+  command.add_option("--by", options.by, "Who asks")->type_name("NAME")->capture_default_str();
+  command.add_option("--reason", options.reason, "Why: what the next person reads in the history")
+      ->type_name("TEXT")
+      ->required(reason_required);
+}
+
+void add_status(CLI::App& app, CommandLine& line) {
+  CLI::App* status = app.add_subcommand("status", "Weights, rollouts and criteria of each model");
+  add_admin_options(*status, line.status);
+  status->callback([&line] { line.exit_status = cli::run_status(line.status, terminal()); });
+}
+
+void add_set(CLI::App& app, CommandLine& line) {
+  CLI::App* set = app.add_subcommand("set", "Put a canary version's flag: set dcf_v2 0");
+  set->add_option("MODEL_VERSION", line.set.version, "The canary's version name")->required();
+  set->add_option("PERCENT", line.set.percent, "0 to 100, in steps of 0.01")->required();
+  add_admin_options(*set, line.set);
+  add_actor_options(*set, line.set, false);
+  set->callback([&line] { line.exit_status = cli::run_set(line.set, terminal()); });
+}
+
+void add_rollout(CLI::App& app, const std::string& name, const std::string& description,
+                 cli::RolloutOptions& options, int& exit_status,
+                 int (*run)(const cli::RolloutOptions&, const cli::Terminal&)) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->add_option("MODEL", options.model, "The model's name")->required();
+  add_admin_options(*command, options);
+  add_actor_options(*command, options, true);
+  command->callback([&options, &exit_status, run] { exit_status = run(options, terminal()); });
+}
+
+void add_history(CLI::App& app, CommandLine& line) {
+  CLI::App* history = app.add_subcommand("history", "Every decision, newest first");
+  history->add_option("MODEL", line.history.model, "Only this model's");
+  history->add_option("--limit", line.history.limit, "At most so many")->capture_default_str();
+  add_admin_options(*history, line.history);
+  history->callback([&line] { line.exit_status = cli::run_history(line.history, terminal()); });
+}
+
+void add_version(CLI::App& app, CommandLine& line) {
+  CLI::App* version = app.add_subcommand("version", "This binary's version");
+  version->add_flag("--json", line.version_json, "Answer as JSON");
+  version->callback(
+      [&line] { line.exit_status = cli::run_version(line.version_json, terminal()); });
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  if (argc < 4) return 2;
-  std::ifstream file(argv[3]);
-  std::stringstream text;
-  text << file.rdbuf();
-  const auto loaded = config::load(text.str());
-  for (const auto& problem : loaded.errors) std::fprintf(stderr, "%s\n", problem.to_string(argv[3]).c_str());
-  if (!loaded.ok()) return 2;
-  stats::Registry registry(1);
-  traffic::EndpointIds ids;
-  std::mutex m; std::condition_variable cv; std::deque<std::function<void()>> calls;
-  proxy::WorkerPool pool(1, nullptr, [&](auto f) { std::lock_guard l(m); calls.push_back(f); cv.notify_all(); });
-  const auto r = pool.listen(loaded.config.data.listen, false);
-  if (!r) { std::fprintf(stderr, "%s\n", r.error().message().c_str()); return 1; }
-  std::map<std::string, base::BasisPoints> weights;
-  for (const auto& model : loaded.config.models) if (model.canary) weights[model.name] = model.canary->rollout_percentage;
-  auto table = traffic::build_table(loaded.config, weights, traffic::lookup_numeric, ids, registry, 1);
-  pool.publish(table, [&] { pool.announce(traffic::render_model_version(*table)); });
-  for (const auto& a : pool.bound()) log::info("listening", {{"listener", "data"}, {"address", a.to_string()}});
-  for (;;) { std::unique_lock l(m); cv.wait(l, [&]{return !calls.empty();}); auto f = calls.front(); calls.pop_front(); l.unlock(); f(); }
+  CLI::App app(
+      "canary-gateway puts a new model version in front of real users without hurting them.",
+      "canary-gateway");
+  CommandLine line;
+  app.require_subcommand(1);
+  add_run(app, line);
+  add_check(app, line);
+  add_status(app, line);
+  add_set(app, line);
+  add_rollout(app, "rollback", "Take the canary's weight to 0 and keep it there", line.rollback,
+              line.exit_status, cli::run_rollback);
+  add_rollout(app, "resume", "Open the latch that a rollback closed", line.resume, line.exit_status,
+              cli::run_resume);
+  add_history(app, line);
+  add_version(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? cli::exit_ok : cli::exit_usage;
+  }
+  return line.exit_status;
 }

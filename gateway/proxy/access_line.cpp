@@ -1,7 +1,7 @@
 #include "proxy/access_line.hpp"
 
-#include "base/json_text.hpp"
 #include "base/clock.hpp"
+#include "base/json_text.hpp"
 
 namespace canary::proxy {
 namespace {

@@ -90,8 +90,7 @@ reactor::Task<bool> Exchange::read_head() {
 
 bool Exchange::parse() {
   const http::HeadLimits limits{table_->limits.header_bytes, table_->limits.header_count};
-  const auto refusal =
-      worker_.request.parse(session_.in().view().substr(0, head_size_), limits);
+  const auto refusal = worker_.request.parse(session_.in().view().substr(0, head_size_), limits);
   if (!refusal) return true;
   refused_ = {refusal.status, refusal.code, refusal.message};
   return false;
@@ -115,8 +114,7 @@ bool Exchange::admit() {
   }
   if (worker_.samples_access()) ((logged_request_ = head.method) += ' ') += head.target;
   if (internal()) return false;
-  if (head.framing == http::Framing::length &&
-      head.content_length > table_->limits.request_body) {
+  if (head.framing == http::Framing::length && head.content_length > table_->limits.request_body) {
     refused_ = {413, "request_too_large", "the request body is larger than limits.request_body"};
     return false;
   }
@@ -245,8 +243,8 @@ bool Exchange::fail_over() {
   }
   const bool timed_out = connect_error_ == ETIMEDOUT;
   const Outcome outcome = timed_out ? Outcome::timeout_connect : Outcome::connect_error;
-  const bool can_fail_over = version_->role == traffic::Role::canary &&
-                             model_->settings.failover && !failover_;
+  const bool can_fail_over =
+      version_->role == traffic::Role::canary && model_->settings.failover && !failover_;
   if (can_fail_over) {
     record_.finish(outcome, worker_.reactor().now(), 0, 0);
     version_->stats->requests->at(worker_.index()).failovers.add();

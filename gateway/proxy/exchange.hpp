@@ -46,14 +46,14 @@ class Exchange {
 
   // exchange.cpp: from the first byte to a connection
   reactor::Task<bool> read_head();
-  bool parse();                        // the head into the worker's scratch; false: refused_
-  bool admit();                        // false: refused_, or own_body_ is the answer
+  bool parse();  // the head into the worker's scratch; false: refused_
+  bool admit();  // false: refused_, or own_body_ is the answer
   bool internal();
-  bool choose();                       // pins the present table and picks; false: refused_
-  reactor::Task<bool> reach();         // false: refused_
+  bool choose();                // pins the present table and picks; false: refused_
+  reactor::Task<bool> reach();  // false: refused_
   reactor::Task<Reached> reach_version();
   reactor::Task<int> connect(const traffic::Endpoint& endpoint);
-  bool fail_over();                    // false: refused_
+  bool fail_over();  // false: refused_
   bool trusts_peer() const;
 
   // exchange_reply.cpp: from the head that is sent to the response's head
@@ -74,7 +74,7 @@ class Exchange {
   reactor::Task<bool> deliver();
   bool delivered(MonoTime now);
   bool broke_off(stats::Outcome outcome, MonoTime now);
-  reactor::Task<bool> answer();        // refused_ or own_body_
+  reactor::Task<bool> answer();  // refused_ or own_body_
   void build_answer();
   std::string_view version_header() const;
   std::string_view request_id() const { return {request_id_.data(), request_id_size_}; }
@@ -93,15 +93,15 @@ class Exchange {
   Refused refused_;
   const std::string* own_body_ = nullptr;
   std::shared_ptr<const traffic::VersionAnswers> answers_;  // keeps own_body_ alive
-  std::string logged_request_;       // method and target, when this request is logged
+  std::string logged_request_;  // method and target, when this request is logged
 
-  traffic::Draw draw_{};             // kept when the pick is made again
-  std::size_t head_size_ = 0;        // of the request head at the front of session_.in()
-  std::size_t retained_ = 0;         // request bytes kept there for a retry
+  traffic::Draw draw_{};       // kept when the pick is made again
+  std::size_t head_size_ = 0;  // of the request head at the front of session_.in()
+  std::size_t retained_ = 0;   // request bytes kept there for a retry
   std::size_t reply_scanned_ = 0, reply_size_ = 0;
-  MonoTime progress_at_{};           // when the direction that is waited for last moved
-  MonoTime sent_at_{};               // the last request byte left
-  int connect_error_ = 0;            // errno of the last connect that failed
+  MonoTime progress_at_{};  // when the direction that is waited for last moved
+  MonoTime sent_at_{};      // the last request byte left
+  int connect_error_ = 0;   // errno of the last connect that failed
   stats::Outcome reply_outcome_ = stats::Outcome::ok;
   std::array<char, 128> request_id_;
   std::uint8_t request_id_size_ = 0;
@@ -110,7 +110,7 @@ class Exchange {
   // The request
   bool keep_alive_ = false, http_1_0_ = false, is_head_ = false, has_body_ = false;
   bool expect_continue_ = false;
-  bool replayable_ = false;          // the whole request is in hand and may be sent twice
+  bool replayable_ = false;  // the whole request is in hand and may be sent twice
   // Where it stands
   bool parsed_ = false, drawn_ = false, failover_ = false, retried_ = false;
   bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;

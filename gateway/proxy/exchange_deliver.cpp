@@ -29,8 +29,7 @@ void Exchange::start_delivery() {
   reply_outcome_ = outcome_of(head.status, head.retry_after);
   upstream_keeps_ = head.keep_alive && upload_done_;
   const bool until_close = head.framing == http::Framing::until_close;
-  const bool chunked =
-      !http_1_0_ && (until_close || head.framing == http::Framing::chunked);
+  const bool chunked = !http_1_0_ && (until_close || head.framing == http::Framing::chunked);
   ends_by_close_ = http_1_0_ && (until_close || head.framing == http::Framing::chunked);
   // What is still being uploaded would be read as the next request.
   keep_alive_ = keep_alive_ && upload_done_ && !worker_.draining() && !ends_by_close_;
@@ -45,8 +44,8 @@ void Exchange::start_delivery() {
                              .close = !keep_alive_,
                              .chunked = chunked});
   download_.emplace(upstream_->socket, session_.reply(),
-                    http::BodyReader(head.framing, head.content_length), session_.client(),
-                    chunked, 0);
+                    http::BodyReader(head.framing, head.content_length), session_.client(), chunked,
+                    0);
   session_.reply().consume(reply_size_);
   if (retained_ > 0) session_.in().consume(std::exchange(retained_, 0));
   download_->head(out);

@@ -56,7 +56,7 @@ class ExchangeRecord {
 
   std::size_t worker_;
   MonoTime start_;
-  const traffic::Model* model_ = nullptr;      // pinned by the exchange
+  const traffic::Model* model_ = nullptr;  // pinned by the exchange
   const traffic::Version* version_ = nullptr;
   const traffic::Version* in_flight_ = nullptr;
   MonoTime sent_{}, blocked_since_{};

@@ -23,9 +23,9 @@ void Exchange::send_request() {
   reactor::Buffer& in = session_.in();
   const std::size_t in_hand = in.size() - head_size_;
   const http::BodyReader body(head.framing, head.content_length);
-  const bool whole = body.done() || (head.framing == http::Framing::length &&
-                                     head.content_length <= in_hand &&
-                                     head.content_length <= most_replayed);
+  const bool whole =
+      body.done() || (head.framing == http::Framing::length && head.content_length <= in_hand &&
+                      head.content_length <= most_replayed);
   const bool may_repeat = head.idempotent || model_->settings.upstream.retry_reused_post;
   replayable_ = upstream_->reused && !retried_ && whole && may_repeat;
 
@@ -61,8 +61,7 @@ reactor::Task<Exchange::Reply> Exchange::await_reply() {
     }
     const auto reply = receive_reply();
     if (reply) co_return *reply;
-    if (session_.client_gone())
-      co_return refuse(0, {}, {}, Outcome::client_abort);
+    if (session_.client_gone()) co_return refuse(0, {}, {}, Outcome::client_abort);
     if (upload_gave_way_) {
       co_await session_.give_way();
       continue;
@@ -101,8 +100,8 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
       return refuse(400, "bad_chunk", "the request body's chunk framing is broken",
                     Outcome::client_abort);
     case Relay::Progress::too_large:
-      return refuse(413, "request_too_large",
-                    "the request body is larger than limits.request_body", Outcome::client_abort);
+      return refuse(413, "request_too_large", "the request body is larger than limits.request_body",
+                    Outcome::client_abort);
   }
   return std::nullopt;
 }
@@ -142,10 +141,8 @@ std::optional<Exchange::Reply> Exchange::receive_reply() {
 std::optional<Exchange::Reply> Exchange::parse_reply(std::size_t head_size) {
   reactor::Buffer& reply = session_.reply();
   const http::HeadLimits limits{table_->limits.header_bytes, http::max_fields};
-  const auto refusal =
-      worker_.response.parse(reply.view().substr(0, head_size), is_head_, limits);
-  if (refusal)
-    return refuse(502, "upstream_bad_response", refusal.message, Outcome::bad_output);
+  const auto refusal = worker_.response.parse(reply.view().substr(0, head_size), is_head_, limits);
+  if (refusal) return refuse(502, "upstream_bad_response", refusal.message, Outcome::bad_output);
   if (worker_.response.status >= 200) {
     reply_size_ = head_size;
     return Reply::head;
@@ -176,8 +173,8 @@ Exchange::Reply Exchange::reply_broken() {
 MonoTime Exchange::reply_deadline() const {
   const auto& timeouts = model_->settings.timeouts;
   MonoTime deadline = upload_done_ || upload_broken_ ? sent_at_ + timeouts.first_byte
-                      : waits_for_client_ ? progress_at_ + table_->timeouts.body_idle
-                                          : progress_at_ + timeouts.idle;
+                      : waits_for_client_            ? progress_at_ + table_->timeouts.body_idle
+                                                     : progress_at_ + timeouts.idle;
   return std::min(deadline, total_deadline());
 }
 
@@ -193,8 +190,7 @@ Exchange::Reply Exchange::reply_expired(MonoTime now) {
     return refuse(408, "body_timeout", "the request body stalled for timeouts.body_idle",
                   Outcome::client_abort);
   return refuse(504, "upstream_idle_timeout",
-                "the model server took no request bytes for timeouts.idle",
-                Outcome::timeout_idle);
+                "the model server took no request bytes for timeouts.idle", Outcome::timeout_idle);
 }
 
 MonoTime Exchange::total_deadline() const {

@@ -1,6 +1,6 @@
-// What is to be sent next on one socket, so that it leaves in one system call: a head that was built
-// in scratch memory, then bytes at the front of a buffer, then a constant suffix. What the socket
-// does not take at once stays here.
+// What is to be sent next on one socket, so that it leaves in one system call: a head that was
+// built in scratch memory, then bytes at the front of a buffer, then a constant suffix. What the
+// socket does not take at once stays here.
 #pragma once
 
 #include <string>
@@ -26,10 +26,13 @@ class Outlet {
   }
   void suffix(std::string_view constant) { suffix_ = constant; }
 
+  /// Whether a body may be queued: what was queued before is gone, but for a head.
+  bool takes_body() const { return body_ == 0 && skip_ == 0 && suffix_.empty(); }
   bool empty() const { return head_.empty() && body_ == 0 && suffix_.empty(); }
 
   /// Sends what it can. ok: everything is gone, and consumed from `buffer`. again: the socket is
-  /// full; what is left is kept. failed: the connection is broken. `Io::bytes` counts what was sent.
+  /// full; what is left is kept. failed: the connection is broken. `Io::bytes` counts what was
+  /// sent.
   reactor::Io flush(reactor::Socket& socket, reactor::Buffer& buffer);
 
  private:

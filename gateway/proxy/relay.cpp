@@ -61,7 +61,7 @@ Relay::Progress Relay::receive() {
 Relay::Progress Relay::step() {
   const std::uint64_t turn_end = moved_ + turn_bytes;
   for (;;) {
-    if (outlet_.empty()) frame();
+    if (outlet_.takes_body()) frame();
     const reactor::Io io = outlet_.flush(to_, buffer_);
     moved_ += io.bytes;
     if (io.status == reactor::IoStatus::again) return Progress::want_output;

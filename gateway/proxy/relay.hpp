@@ -13,21 +13,25 @@ namespace canary::proxy {
 class Relay {
  public:
   enum class Progress : std::uint8_t {
-    done,          // the whole body is sent
-    want_input,    // nothing more to read for now
-    want_output,   // the receiver is slow
-    gave_way,      // its share of this turn is used up; call again after others had theirs
-    source_ended,  // the sender closed before the end of the body
-    source_failed, // the sender's connection broke
-    sink_failed,   // the receiver's connection broke
-    bad_framing,   // the sender's chunk framing is broken
-    too_large,     // more body than `limit`
+    done,           // the whole body is sent
+    want_input,     // nothing more to read for now
+    want_output,    // the receiver is slow
+    gave_way,       // its share of this turn is used up; call again after others had theirs
+    source_ended,   // the sender closed before the end of the body
+    source_failed,  // the sender's connection broke
+    sink_failed,    // the receiver's connection broke
+    bad_framing,    // the sender's chunk framing is broken
+    too_large,      // more body than `limit`
   };
 
   /// `chunked_out`: the body leaves in chunks of our own. `limit`: most body bytes, 0 for none.
   Relay(reactor::Socket& from, reactor::Buffer& buffer, http::BodyReader reader,
         reactor::Socket& to, bool chunked_out, std::uint64_t limit)
-      : from_(from), buffer_(buffer), to_(to), reader_(reader), limit_(limit),
+      : from_(from),
+        buffer_(buffer),
+        to_(to),
+        reader_(reader),
+        limit_(limit),
         chunked_out_(chunked_out) {}
 
   /// A head to send in front of the body; see Outlet::head.
@@ -40,8 +44,8 @@ class Relay {
   bool read_everything() const { return reader_.done(); }
 
  private:
-  void frame();       // takes what is in the buffer and queues it
-  Progress receive(); // done here means: bytes came
+  void frame();        // takes what is in the buffer and queues it
+  Progress receive();  // done here means: bytes came
 
   reactor::Socket& from_;
   reactor::Buffer& buffer_;
@@ -49,9 +53,9 @@ class Relay {
   http::BodyReader reader_;
   Outlet outlet_;
   std::uint64_t limit_ = 0;
-  std::uint64_t moved_ = 0;   // bytes received or sent, to see progress
+  std::uint64_t moved_ = 0;  // bytes received or sent, to see progress
   bool chunked_out_ = false;
-  bool ended_out_ = false;    // the last chunk is queued
+  bool ended_out_ = false;  // the last chunk is queued
   bool failed_ = false;
 };
 

@@ -68,8 +68,7 @@ reactor::Task<> Session::serve() {
 reactor::Task<bool> Session::await_request(bool first) {
   if (!in_.empty()) co_return true;  // pipelined
   const auto& timeouts = worker_.table()->timeouts;
-  MonoTime deadline =
-      worker_.reactor().now() + (first ? timeouts.header : timeouts.keepalive_idle);
+  MonoTime deadline = worker_.reactor().now() + (first ? timeouts.header : timeouts.keepalive_idle);
   for (;;) {
     const reactor::Io io = client_.receive(in_.prepare(least_room));
     if (io.status == reactor::IoStatus::ok) {
@@ -78,8 +77,7 @@ reactor::Task<bool> Session::await_request(bool first) {
     }
     in_.clear();
     if (io.status != reactor::IoStatus::again) co_return false;
-    if (worker_.draining())
-      deadline = std::min(deadline, worker_.reactor().now() + drain_idle);
+    if (worker_.draining()) deadline = std::min(deadline, worker_.reactor().now() + drain_idle);
     idle_ = true;
     const Woken woken = co_await wake(deadline);
     idle_ = false;
@@ -148,8 +146,8 @@ void Session::finish_if_done() {
 
 void Session::drain() {
   if (idle_)
-    worker_.reactor().wheel().arm(*this, deadline_ = std::min(deadline_, worker_.reactor().now() +
-                                                                             drain_idle));
+    worker_.reactor().wheel().arm(
+        *this, deadline_ = std::min(deadline_, worker_.reactor().now() + drain_idle));
 }
 
 void Session::shut_down() {

@@ -29,8 +29,8 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
 
   Worker& worker() { return worker_; }
   reactor::Socket& client() { return client_; }
-  reactor::Buffer& in() { return in_; }          // from the client
-  reactor::Buffer& reply() { return reply_; }    // from the upstream
+  reactor::Buffer& in() { return in_; }        // from the client
+  reactor::Buffer& reply() { return reply_; }  // from the upstream
   SocketOwner& as_owner() { return *this; }
   std::string_view peer() const { return peer_; }
   const std::array<std::uint8_t, 16>& peer_bytes() const { return peer_bytes_; }
@@ -41,9 +41,7 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
     Session& session;
     MonoTime deadline;
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> handle) noexcept {
-      session.park(handle, deadline);
-    }
+    void await_suspend(std::coroutine_handle<> handle) noexcept { session.park(handle, deadline); }
     Woken await_resume() const noexcept { return session.woken_; }
   };
   Wake wake(MonoTime deadline) { return {*this, deadline}; }

@@ -16,8 +16,8 @@ namespace canary::proxy {
 struct UpstreamConnection {
   reactor::Socket socket;
   std::uint32_t endpoint = 0;
-  bool reused = false;               // it has carried a request before
-  reactor::MonoTime idle_until{};    // meaningful while idle
+  bool reused = false;             // it has carried a request before
+  reactor::MonoTime idle_until{};  // meaningful while idle
 };
 
 /// Closes the connection of a lease that is not given back, whatever the way out.
@@ -37,8 +37,7 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
 
   /// Begins to connect; the caller waits until the socket is writable and asks connect_error().
   /// On failure the lease is empty and `error` is an errno.
-  UpstreamLease connect(const traffic::Endpoint& endpoint, reactor::SocketOwner& owner,
-                        int& error);
+  UpstreamLease connect(const traffic::Endpoint& endpoint, reactor::SocketOwner& owner, int& error);
 
   /// Keeps a connection that is between messages for at most `keep`; closes it when there are
   /// `most` idle ones already.

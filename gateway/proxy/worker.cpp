@@ -76,8 +76,8 @@ base::WallTime Worker::wall() const {
 }
 
 std::string_view Worker::date() {
-  const std::time_t now = std::chrono::duration_cast<std::chrono::seconds>(
-                              wall().time_since_epoch()).count();
+  const std::time_t now =
+      std::chrono::duration_cast<std::chrono::seconds>(wall().time_since_epoch()).count();
   if (now != date_second_) {
     date_second_ = now;
     std::tm parts{};

@@ -26,15 +26,15 @@ class Session;
 
 /// Written by one worker, read by whoever asks.
 struct alignas(64) WorkerCounters {
-  stats::Counter accepted, closed;       // open connections = accepted - closed
-  stats::CodeCounters refused;           // answered before a version was picked, by status
-  stats::Counter accept_errors;          // out of descriptors
+  stats::Counter accepted, closed;  // open connections = accepted - closed
+  stats::CodeCounters refused;      // answered before a version was picked, by status
+  stats::Counter accept_errors;     // out of descriptors
 };
 
 class Worker {
  public:
-  Worker(std::size_t index, std::size_t workers,
-         std::shared_ptr<const traffic::RoutingTable> table, log::AccessLogWriter* access_log);
+  Worker(std::size_t index, std::size_t workers, std::shared_ptr<const traffic::RoutingTable> table,
+         log::AccessLogWriter* access_log);
   ~Worker();
 
   void add_listener(int fd) { listeners_.push_back(std::make_unique<Listener>(*this, fd)); }
@@ -59,14 +59,14 @@ class Worker {
   TablePin table() { return TablePin(current_); }
   const std::shared_ptr<const traffic::VersionAnswers>& answers() const { return answers_; }
   bool draining() const { return draining_; }
-  bool full() const;                      // at the connection limit
+  bool full() const;  // at the connection limit
 
   // Scratch, never valid across a suspension.
   http::RequestHead request;
   http::ResponseHead response;
-  std::string scratch;                    // heads are built here
-  std::string text;                       // a refusal's message
-  std::string line;                       // an access-log line
+  std::string scratch;  // heads are built here
+  std::string text;     // a refusal's message
+  std::string line;     // an access-log line
 
   /// The Date header's value, made once per second.
   std::string_view date();
@@ -101,7 +101,7 @@ class Worker {
   bool draining_ = false;
   std::int64_t date_second_ = 0;
   std::string date_;
-  base::Duration wall_offset_{};          // wall time minus monotonic time, read once per second
+  base::Duration wall_offset_{};  // wall time minus monotonic time, read once per second
   log::AccessLogWriter* access_log_;
   std::string access_lines_;
   std::uint64_t access_line_count_ = 0;

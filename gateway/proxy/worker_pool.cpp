@@ -113,8 +113,7 @@ void WorkerPool::applied() {
 }
 
 void WorkerPool::announce(std::shared_ptr<const traffic::VersionAnswers> answers) {
-  for (auto& worker : workers_)
-    post(*worker, [&w = *worker, answers] { w.announce(answers); });
+  for (auto& worker : workers_) post(*worker, [&w = *worker, answers] { w.announce(answers); });
 }
 
 void WorkerPool::drain(std::function<void()> on_drained) {

@@ -64,7 +64,7 @@ class WorkerPool final : public traffic::DataPlane {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   Waiting next_, installing_;
-  std::size_t to_install_ = 0;   // workers that have yet to install the table on its way
+  std::size_t to_install_ = 0;  // workers that have yet to install the table on its way
   std::size_t running_ = 0;
   std::function<void()> on_drained_;
 };

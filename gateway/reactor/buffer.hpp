@@ -1,7 +1,7 @@
 // Where received bytes live. A worker has one large receive area; a Buffer that is filled borrows
-// it, and its bytes are copied out, into a block of its own, only when another Buffer needs the area
-// while they are still there. An idle connection holds no memory at all.
-// One thread. Never keep a pointer into a Buffer across a suspension: its bytes may have moved.
+// it, and its bytes are copied out, into a block of its own, only when another Buffer needs the
+// area while they are still there. An idle connection holds no memory at all. One thread. Never
+// keep a pointer into a Buffer across a suspension: its bytes may have moved.
 #pragma once
 
 #include <array>

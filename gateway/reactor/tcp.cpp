@@ -23,8 +23,7 @@ base::Error failure(const char* what, const Address& address, int error) {
 }
 
 int bind_socket(const Address& address, bool reuse_port) {
-  const int fd =
-      ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   set(fd, SOL_SOCKET, SO_REUSEADDR);
   if (reuse_port) set(fd, SOL_SOCKET, SO_REUSEPORT);

@@ -31,7 +31,7 @@ class Timer {
   MonoTime slot_time_{};                 // when the slot it hangs in comes up
   Timer* previous_ = nullptr;
   Timer* next_ = nullptr;
-  TimerWheel* wheel_ = nullptr;          // set while linked
+  TimerWheel* wheel_ = nullptr;  // set while linked
 };
 
 class TimerWheel {

@@ -28,7 +28,7 @@ struct Rooms {
   std::map<std::string, std::size_t> line;  // of the declaration
 };
 Rooms parse_rooms(std::string_view cmake);
-/// A room uses only rooms declared above it, hence never in a circle; nobody but main sees proxy.
+/// A room uses only rooms declared above it, hence never in a circle; nobody but run sees proxy.
 Violations check_rooms(const Rooms& rooms);
 
 /// Includes by room, own header first, `"room/file.hpp"` form.

@@ -288,7 +288,7 @@ TEST_CASE("the rule of time refuses what it must", "[tidy][self]") {
       {"gateway/base/units.cpp", "steady_clock::now();", false},
       {"gateway/reactor/a.cpp", "steady_clock::now();", true},
       {"gateway/net/a.cpp", "steady_clock::now();", true},
-      {"gateway/main.cpp", "system_clock::now();", true},
+      {"gateway/main.cpp", "system_clock::now();", false},
       {"gateway/log/a.cpp", "base::SystemClock().wall();", true},
       {"gateway/rollout/a.cpp", "// steady_clock::now()", true},
       {"gateway/rollout/a.cpp", "clock.now(); reactor.now();", true}};

@@ -1,0 +1,265 @@
+#include "run/gateway.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <thread>
+
+#include "admin/listeners.hpp"
+#include "base/version.hpp"
+#include "config/load.hpp"
+#include "control/controller.hpp"
+#include "log/log.hpp"
+#include "proxy/worker_pool.hpp"
+
+namespace canary::run {
+namespace {
+
+namespace asio = boost::asio;
+
+struct Started {
+  config::Config config;
+  std::string text;
+  bool fallback = false;
+  std::vector<std::string> warnings;
+};
+
+std::optional<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// The state directory that a file asks for, also when the file as a whole is broken: the last
+// accepted configuration is kept there.
+std::filesystem::path state_dir_of(const config::Loaded& loaded, const std::string& text) {
+  std::istringstream lines(text);
+  constexpr std::string_view key = "state_dir:";
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(key)) continue;
+    const config::Loaded alone = config::load(line);
+    return alone.config.state_dir;
+  }
+  return loaded.config.state_dir;
+}
+
+void log_problems(std::string_view path, const std::vector<config::Problem>& problems,
+                  log::Level level) {
+  for (const auto& problem : problems)
+    log::write(level, "config_problem", {{"problem", problem.to_string(path)}});
+}
+
+/// The file's configuration, or the last accepted one, loudly; nothing when there is neither.
+std::optional<Started> load_config(const std::string& path, const config::Loaded& loaded,
+                                   std::string text, const store::StateDir& state_dir) {
+  log_problems(path, loaded.errors, log::Level::error);
+  log_problems(path, loaded.warnings, log::Level::warn);
+  if (loaded.ok()) {
+    Started started{loaded.config, std::move(text), false, {}};
+    for (const auto& warning : loaded.warnings) started.warnings.push_back(warning.to_string(path));
+    return started;
+  }
+  const auto accepted = state_dir.load_accepted();
+  if (!accepted) return std::nullopt;
+  const config::Loaded last = config::load(*accepted);
+  if (!last.ok()) return std::nullopt;
+  log::error("config_fallback",
+             {{"path", path},
+              {"message", "the file is not valid: running on the last accepted configuration"}});
+  return Started{last.config, *accepted, true, {}};
+}
+
+admin::ProcessCounters count_process(const proxy::WorkerPool& pool,
+                                     const log::AccessLogWriter* access_log) {
+  admin::ProcessCounters counters;
+  for (std::size_t i = 0; i < pool.size(); ++i) {
+    const proxy::WorkerCounters* worker = pool.counters(i);
+    if (!worker) continue;
+    const std::uint64_t closed = worker->closed.get();
+    const std::uint64_t accepted = worker->accepted.get();
+    counters.connections_accepted += accepted;
+    counters.connections_open += accepted > closed ? accepted - closed : 0;
+    worker->refused.for_each([&](stats::Outcome, std::uint16_t code, std::uint64_t count) {
+      counters.refused[code] += count;
+    });
+  }
+  if (access_log) counters.access_log_dropped = access_log->dropped_lines();
+  return counters;
+}
+
+int fail(const base::Error& error) {
+  log::error("start_failed", {{"message", error.message()}});
+  return run_failed;
+}
+
+/// Everything that runs, in the order of its making.
+class Gateway {
+ public:
+  explicit Gateway(const RunOptions& options) : options_(options) { signals_.add(SIGUSR1); }
+
+  int run() {
+    auto text = read_file(options_.config_path);
+    if (!text)
+      log::error("config_unreadable",
+                 {{"path", options_.config_path}, {"message", std::strerror(errno)}});
+    const config::Loaded loaded = config::load(text.value_or(""));
+    const auto dir =
+        options_.state_dir.empty() ? state_dir_of(loaded, text.value_or("")) : options_.state_dir;
+    auto state_dir = store::StateDir::open(dir);
+    if (!state_dir) return fail(state_dir.error());
+    state_dir_.emplace(std::move(*state_dir));
+    auto started = load_config(options_.config_path, loaded, text.value_or(""), *state_dir_);
+    if (!started) return run_invalid_config;
+    if (!options_.state_dir.empty()) started->config.state_dir = dir;
+    if (const auto opened = open(started->config); !opened) return fail(opened.error());
+    for (const std::string& objection : controller_->objections(started->config)) {
+      log::error("config_refused", {{"message", objection}});
+      return run_invalid_config;
+    }
+    begin(*started);
+    io_.run();
+    controller_->stop();
+    return run_stopped;
+  }
+
+ private:
+  base::Result<void> open(const config::Config& config) {
+    auto latch = store::LatchFile::open(state_dir_->path());
+    if (!latch) return latch.error();
+    latch_.emplace(std::move(*latch));
+    auto journal = store::Journal::open(state_dir_->path());
+    if (!journal) return journal.error();
+    journal_ = std::move(*journal);
+    if (config.access_log) {
+      auto access_log = log::AccessLogWriter::open(config.access_log->path);
+      if (!access_log) return access_log.error();
+      access_log_ = std::move(*access_log);
+    }
+    const std::size_t workers = config.data.workers > 0
+                                    ? config.data.workers
+                                    : std::max(1u, std::thread::hardware_concurrency());
+    registry_.emplace(workers);
+    pool_.emplace(workers, access_log_.get(),
+                  [this](std::function<void()> call) { asio::post(io_, std::move(call)); });
+    if (const auto listening = pool_->listen(config.data.listen, options_.takeover); !listening)
+      return listening.error();
+    make_controller();
+    auto backend = admin::backend_of(*controller_,
+                                     [this] { return count_process(*pool_, access_log_.get()); });
+    auto listeners =
+        admin::Listeners::open(io_, config.admin, config.observe, std::move(backend), clock_);
+    if (!listeners) return listeners.error();
+    listeners_ = std::move(*listeners);
+    return {};
+  }
+
+  void make_controller() {
+    controller_.emplace(control::Controller::Parts{.io = io_,
+                                                   .clock = clock_,
+                                                   .state_dir = *state_dir_,
+                                                   .latch = *latch_,
+                                                   .journal = *journal_.journal,
+                                                   .remembered = journal_.states,
+                                                   .state_lost = journal_.lost,
+                                                   .registry = *registry_,
+                                                   .data_plane = *pool_,
+                                                   .config_path = options_.config_path});
+  }
+
+  void begin(Started& started) {
+    log_listeners(started.config);
+    handle_signals();
+    controller_->start(started.config, std::move(started.text), started.fallback,
+                       std::move(started.warnings), [] { log::info("ready"); });
+  }
+
+  void log_listeners(const config::Config& config) {
+    log::info("starting", {{"version", base::version()},
+                           {"commit", base::commit()},
+                           {"workers", pool_->size()},
+                           {"state_dir", state_dir_->path().string()}});
+    const auto say = [](std::string_view listener, const config::ListenAddress& address) {
+      log::info("listening", {{"listener", listener}, {"address", address.to_string()}});
+    };
+    for (const auto& address : pool_->bound()) say("data", address);
+    say("admin", {config.admin.listen.host, listeners_->admin_port()});
+    if (const auto port = listeners_->observe_port())
+      say("observe", {config.observe->listen.host, *port});
+  }
+
+  void handle_signals() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      handle_signals();
+      if (signal == SIGHUP)
+        controller_->reload("SIGHUP", [](const control::Outcome&) {});
+      else if (signal == SIGUSR1)
+        reopen_logs();
+      else
+        stop(signal);
+    });
+  }
+
+  void reopen_logs() {
+    if (access_log_) access_log_->reopen();
+    log::info("logs_reopened");
+  }
+
+  // The first signal drains, the second one does not wait any longer.
+  void stop(int signal) {
+    if (draining_) {
+      pool_->shut_down();
+      return;
+    }
+    draining_ = true;
+    log::info("draining", {{"signal", ::strsignal(signal)},
+                           {"for_at_most", base::format_duration(options_.drain)}});
+    controller_->set_draining();
+    pool_->drain([this] {
+      log::info("stopped");
+      listeners_->close();
+      io_.stop();
+    });
+    drain_timer_.expires_after(options_.drain);
+    drain_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      log::warn("drain_expired", {{"message", "ending what is still in flight"}});
+      pool_->shut_down();
+    });
+  }
+
+  const RunOptions& options_;
+  const base::SystemClock clock_;
+  asio::io_context io_{1};
+  asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
+  asio::steady_timer drain_timer_{io_};
+  bool draining_ = false;
+  std::optional<store::StateDir> state_dir_;
+  std::optional<store::LatchFile> latch_;
+  store::Journal::Opened journal_;
+  std::unique_ptr<log::AccessLogWriter> access_log_;
+  std::optional<stats::Registry> registry_;
+  std::optional<proxy::WorkerPool> pool_;
+  std::optional<control::Controller> controller_;
+  std::unique_ptr<admin::Listeners> listeners_;
+};
+
+}  // namespace
+
+int run_gateway(const RunOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  log::start(options.verbose ? log::Level::debug : log::Level::info);
+  const int status = Gateway(options).run();
+  log::stop();
+  return status;
+}
+
+}  // namespace canary::run
