@@ -161,7 +161,8 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
   }
   core_.config = candidate.config;
   core_.text.reset();
-  if (!candidate.incomplete) core_.text = candidate.text;
+  // A fallback's weights are limited: the same text in the file, once mended, is taken up anew.
+  if (!candidate.incomplete && !candidate.fallback) core_.text = candidate.text;
   ++core_.view.generation;
   core_.view.loaded_at = core_.parts.clock.wall();
   core_.view.warnings = candidate.warnings;

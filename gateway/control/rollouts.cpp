@@ -15,6 +15,8 @@ rollout::State state_from(const Key& key, const store::LatchSlot& slot) {
   state.cap = slot.latched ? base::BasisPoints{0} : slot.cap;
   state.latched = slot.latched;
   state.attempt = slot.attempt;
+  if (slot.flag || slot.cap < base::full_weight)
+    state.reason = "lowered before the last stop; the reason was not yet on the disk";
   if (slot.latched) {
     state.status = rollout::Status::rolled_back;
     state.reason = "rolled back before the last stop; the reason was not yet on the disk";

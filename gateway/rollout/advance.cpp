@@ -188,6 +188,9 @@ State lower_of(const State& one, const State& other) {
     lower.cap = 0;
     lower.status = Status::rolled_back;
     if (!one.latched) lower.reason = other.reason;
+  } else if (weigh(full_weight, lower).effective == 0 && weigh(full_weight, one).effective > 0) {
+    lower.status = Status::idle;
+    lower.reason = other.reason;
   }
   return lower;
 }

@@ -3,8 +3,10 @@
 
 #include <sys/mount.h>
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "support/temp_dir.hpp"
 

@@ -240,4 +240,10 @@ TEST_CASE("of two memories the lower counts, term by term") {
   CHECK(lower.reason == latched().reason);
   CHECK(lower_of(latched(), one).reason == latched().reason);
   CHECK(lower_of(fresh(), fresh()) == fresh());
+  State running = fresh(), off = fresh();
+  running.status = Status::running;
+  off.flag = 0;
+  off.reason = "lowered before the stop";
+  CHECK(lower_of(running, off).status == Status::idle);
+  CHECK(lower_of(running, off).reason == off.reason);
 }
