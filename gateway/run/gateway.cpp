@@ -6,7 +6,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <sstream>
 #include <thread>
@@ -15,6 +14,7 @@
 #include "base/version.hpp"
 #include "config/load.hpp"
 #include "control/controller.hpp"
+#include "control/reloader.hpp"
 #include "log/log.hpp"
 #include "proxy/worker_pool.hpp"
 
@@ -29,14 +29,6 @@ struct Started {
   bool fallback = false;
   std::vector<std::string> warnings;
 };
-
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 // The state directory that a file asks for, also when the file as a whole is broken: the last
 // accepted configuration is kept there.
@@ -57,24 +49,27 @@ void log_problems(std::string_view path, const std::vector<config::Problem>& pro
     log::write(level, "config_problem", {{"problem", problem.to_string(path)}});
 }
 
-/// The file's configuration, or the last accepted one, loudly; nothing when there is neither.
-std::optional<Started> load_config(const std::string& path, const config::Loaded& loaded,
-                                   std::string text, const store::StateDir& state_dir) {
-  log_problems(path, loaded.errors, log::Level::error);
-  log_problems(path, loaded.warnings, log::Level::warn);
-  if (loaded.ok()) {
-    Started started{loaded.config, std::move(text), false, {}};
-    for (const auto& warning : loaded.warnings) started.warnings.push_back(warning.to_string(path));
-    return started;
-  }
+/// The last accepted configuration, loudly; nothing when there is none.
+std::optional<Started> fall_back(const store::StateDir& state_dir, const std::string& path) {
   const auto accepted = state_dir.load_accepted();
   if (!accepted) return std::nullopt;
   const config::Loaded last = config::load(*accepted);
   if (!last.ok()) return std::nullopt;
   log::error("config_fallback",
              {{"path", path},
-              {"message", "the file is not valid: running on the last accepted configuration"}});
+              {"message", "the file is refused: running on the last accepted configuration"}});
   return Started{last.config, *accepted, true, {}};
+}
+
+/// The file's configuration, or the last accepted one.
+std::optional<Started> load_config(const std::string& path, const config::Loaded& loaded,
+                                   const std::string& text, const store::StateDir& state_dir) {
+  log_problems(path, loaded.errors, log::Level::error);
+  log_problems(path, loaded.warnings, log::Level::warn);
+  if (!loaded.ok()) return fall_back(state_dir, path);
+  Started started{loaded.config, text, false, {}};
+  for (const auto& warning : loaded.warnings) started.warnings.push_back(warning.to_string(path));
+  return started;
 }
 
 admin::ProcessCounters count_process(const proxy::WorkerPool& pool,
@@ -106,24 +101,18 @@ class Gateway {
   explicit Gateway(const RunOptions& options) : options_(options) { signals_.add(SIGUSR1); }
 
   int run() {
-    auto text = read_file(options_.config_path);
-    if (!text)
-      log::error("config_unreadable",
-                 {{"path", options_.config_path}, {"message", std::strerror(errno)}});
-    const config::Loaded loaded = config::load(text.value_or(""));
-    const auto dir =
-        options_.state_dir.empty() ? state_dir_of(loaded, text.value_or("")) : options_.state_dir;
+    const auto read = control::read_config(options_.config_path);
+    if (!read) log::error("config_unreadable", {{"message", read.error().message()}});
+    const std::string text = read ? *read : std::string();
+    const config::Loaded loaded = config::load(text);
+    const auto dir = options_.state_dir.empty() ? state_dir_of(loaded, text) : options_.state_dir;
     auto state_dir = store::StateDir::open(dir);
     if (!state_dir) return fail(state_dir.error());
     state_dir_.emplace(std::move(*state_dir));
-    auto started = load_config(options_.config_path, loaded, text.value_or(""), *state_dir_);
+    auto started = load_config(options_.config_path, loaded, text, *state_dir_);
     if (!started) return run_invalid_config;
-    if (!options_.state_dir.empty()) started->config.state_dir = dir;
     if (const auto opened = open(started->config); !opened) return fail(opened.error());
-    for (const std::string& objection : controller_->objections(started->config)) {
-      log::error("config_refused", {{"message", objection}});
-      return run_invalid_config;
-    }
+    if (!settle_objections(*started)) return run_invalid_config;
     begin(*started);
     io_.run();
     controller_->stop();
@@ -172,6 +161,20 @@ class Gateway {
                                                    .registry = *registry_,
                                                    .data_plane = *pool_,
                                                    .config_path = options_.config_path});
+  }
+
+  /// A sound file may still ask for what the remembered rollouts forbid. False: nothing else is
+  /// left to run on.
+  bool settle_objections(Started& started) {
+    const auto objections = controller_->objections(started.config);
+    for (const auto& objection : objections) log::error("config_problem", {{"problem", objection}});
+    if (objections.empty()) return true;
+    auto last = started.fallback ? std::nullopt : fall_back(*state_dir_, options_.config_path);
+    if (!last || !config::changed_fixed_keys(started.config, last->config).empty() ||
+        !controller_->objections(last->config).empty())
+      return false;
+    started = std::move(*last);
+    return true;
   }
 
   void begin(Started& started) {
