@@ -89,9 +89,11 @@ reactor::Task<bool> Exchange::read_head() {
 }
 
 bool Exchange::parse() {
+  if (head_fresh_) return true;
   const http::HeadLimits limits{table_->limits.header_bytes, table_->limits.header_count};
   const auto refusal = worker_.request.parse(session_.in().view().substr(0, head_size_), limits);
-  if (!refusal) return true;
+  head_fresh_ = !refusal;
+  if (head_fresh_) return true;
   refused_ = {refusal.status, refusal.code, refusal.message};
   return false;
 }
@@ -196,8 +198,8 @@ reactor::Task<bool> Exchange::reach() {
   }
 }
 
-// Tries the picked version's endpoints in turn. Only the first can be had without waiting, and
-// after any wait the head is parsed again: the scratch was others' in between.
+// Tries the picked version's endpoints in turn. After any wait the head is parsed again: the
+// scratch was others' in between.
 reactor::Task<Exchange::Reached> Exchange::reach_version() {
   const auto& endpoints = version_->endpoints;
   const std::size_t first = worker_.rotation();
@@ -226,6 +228,7 @@ reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
   upstream_ = worker_.upstreams().connect(endpoint, session_.as_owner(), error);
   const MonoTime deadline = worker_.reactor().now() + model_->settings.timeouts.connect;
   while (error == 0 && !upstream_->socket.writable()) {
+    head_fresh_ = false;
     const Woken woken = co_await session_.wake(deadline);
     if (woken == Woken::expired) error = ETIMEDOUT;
     if (woken == Woken::shutdown || session_.client_gone()) error = ECANCELED;

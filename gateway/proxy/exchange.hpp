@@ -46,7 +46,7 @@ class Exchange {
 
   // exchange.cpp: from the first byte to a connection
   reactor::Task<bool> read_head();
-  bool parse();  // the head into the worker's scratch; false: refused_
+  bool parse();  // the head into the worker's scratch, unless it is there; false: refused_
   bool admit();  // false: refused_, or own_body_ is the answer
   bool internal();
   bool choose();                // pins the present table and picks; false: refused_
@@ -112,6 +112,7 @@ class Exchange {
   bool expect_continue_ = false;
   bool replayable_ = false;  // the whole request is in hand and may be sent twice
   // Where it stands
+  bool head_fresh_ = false;  // the worker's scratch holds this request's head; not after a wait
   bool parsed_ = false, drawn_ = false, failover_ = false, retried_ = false;
   bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;
   bool waits_for_client_ = false, client_slow_ = false;

@@ -161,6 +161,7 @@ Exchange::Reply Exchange::reply_broken() {
   const bool untouched = session_.reply().empty() && interim_responses_ == 0;
   if (replayable_ && untouched) {
     retried_ = true;
+    head_fresh_ = false;
     retained_ = 0;
     upload_.reset();
     upstream_.reset();
