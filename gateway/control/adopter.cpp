@@ -180,11 +180,17 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
 
 void Adopter::keep_text(const Candidate& candidate) {
   if (candidate.fallback) return;
-  if (auto saved = core_.parts.state_dir.save_accepted(candidate.text); !saved) {
-    core_.view.warnings.push_back("not kept as the last accepted configuration: " +
-                                  saved.error().message());
-    log::warn("config_not_kept", {{"error", saved.error().message()}});
-  }
+  core_.parts.journal.perform(
+      [&state_dir = core_.parts.state_dir, text = candidate.text] {
+        return state_dir.save_accepted(text);
+      },
+      core_.on_control([this, generation = core_.view.generation](const base::Result<void>& saved) {
+        if (saved) return;
+        log::warn("config_not_kept", {{"error", saved.error().message()}});
+        if (core_.view.generation != generation) return;
+        core_.view.warnings.push_back("not kept as the last accepted configuration: " +
+                                      saved.error().message());
+      }));
 }
 
 }  // namespace canary::control

@@ -49,7 +49,8 @@ class Controller {
     traffic::DataPlane& data_plane;
     std::string config_path;
   };
-  /// `io` must outlive the journal, whose answers are posted to it.
+  /// `io` and `state_dir` must outlive the journal: its answers are posted to the one, and its
+  /// thread writes to the other.
   explicit Controller(Parts parts);
   ~Controller();
 

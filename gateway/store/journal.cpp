@@ -34,7 +34,11 @@ struct Read {
   std::size_t limit = 0;
   std::function<void(base::Result<std::vector<HistoryRow>>)> done;
 };
-using Job = std::variant<Write, Read>;
+struct Work {
+  std::function<base::Result<void>()> work;
+  std::function<void(base::Result<void>)> done;
+};
+using Job = std::variant<Write, Read, Work>;
 
 }  // namespace
 
@@ -54,6 +58,7 @@ struct Journal::Impl {
   void run();
   std::deque<Job> take();
   void perform(Write write);
+  void perform(const Work& work) { work.done(work.work()); }
   void perform(const Read& read) { read.done(read_history(database, read.model, read.limit)); }
   base::Result<void> attempt(const Write& write);
   bool flush_backlog();
@@ -175,6 +180,11 @@ void Journal::commit(const rollout::State& state, std::optional<HistoryRow> row,
                      std::function<void(base::Result<void>)> done) {
   if (!done) done = [](const base::Result<void>&) {};
   impl_->submit(Write{state, std::move(row), retry, std::move(done)});
+}
+
+void Journal::perform(std::function<base::Result<void>()> work,
+                      std::function<void(base::Result<void>)> done) {
+  impl_->submit(Work{std::move(work), std::move(done)});
 }
 
 void Journal::history(std::string model, std::size_t limit,

@@ -47,6 +47,11 @@ class Journal {
   void commit(const rollout::State& state, std::optional<HistoryRow> row, bool retry,
               std::function<void(base::Result<void>)> done);
 
+  /// Other disk work of the state directory, on the writer thread in the order of the calls: the
+  /// control thread never waits for a disk.
+  void perform(std::function<base::Result<void>()> work,
+               std::function<void(base::Result<void>)> done);
+
   /// The newest rows first; of one model, or of all when empty. Reads on the writer thread.
   void history(std::string model, std::size_t limit,
                std::function<void(base::Result<std::vector<HistoryRow>>)> done);

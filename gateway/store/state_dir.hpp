@@ -20,6 +20,7 @@ class StateDir {
   ~StateDir();
 
   const std::filesystem::path& path() const { return path_; }
+  /// One thread at a time; waits for the disk.
   base::Result<void> save_accepted(std::string_view text);
   std::optional<std::string> load_accepted() const;
 

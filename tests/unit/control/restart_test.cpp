@@ -183,7 +183,7 @@ TEST_CASE("running on the last accepted file, no weight is above the one last in
   low.percentage = "5";
   house.write(high);
   house.start();
-  REQUIRE(house.reload().status == 200);
+  (void)house.history();  // the journal's thread has done what came before
   const auto accepted = support::read_file(house.state_path() / "last-accepted.yaml");
   house.write(low);
   REQUIRE(house.reload().status == 200);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <future>
@@ -147,6 +148,22 @@ TEST_CASE("the history comes newest first, of one model or of all") {
   CHECK(oldest.entry.reading->samples == 1000);
   CHECK(history(*opened.journal, "", 1).size() == 1);
   CHECK(history(*opened.journal, "unknown", 5).empty());
+}
+
+TEST_CASE("other disk work runs in its turn, between the commits around it") {
+  const TempDir dir;
+  auto opened = open(dir.path());
+  std::promise<std::string> seen;
+  std::atomic<bool> committed{false};
+  opened.journal->commit(state(), std::nullopt, false,
+                         [&](const base::Result<void>&) { committed = true; });
+  opened.journal->perform(
+      [&]() -> base::Result<void> {
+        if (!committed) return base::Error("too early");
+        return base::Error("no room");
+      },
+      [&](const base::Result<void>& result) { seen.set_value(result.error().message()); });
+  CHECK(seen.get_future().get() == "no room");
 }
 
 TEST_CASE("what is queued when the journal ends is still committed") {
