@@ -45,7 +45,6 @@ void add_run(CLI::App& app, CommandLine& line) {
       ->check(check_duration);
   run->add_flag("--takeover", line.run.takeover,
                 "Share the data ports with a gateway that still listens on them");
-  run->add_flag("--verbose", line.run.verbose, "Log at debug level");
   run->footer(
       "SIGHUP reloads the file (so does saving it), SIGUSR1 reopens the access log.\n"
       "Exit status: 0 drained, 1 could not start (port, state directory), 2 invalid configuration\n"

@@ -20,6 +20,7 @@ namespace canary::admin {
 struct ProcessCounters {
   std::uint64_t connections_open = 0;
   std::uint64_t connections_accepted = 0;
+  std::uint64_t accept_errors = 0;  // times that a connection had to wait: out of descriptors
   std::map<int, std::uint64_t> refused;  // by status code: requests the gateway answered itself
   std::uint64_t access_log_dropped = 0;
 };

@@ -202,6 +202,9 @@ void add_process(std::vector<MetricFamily>& page, const Backend& backend,
         static_cast<double>(process.connections_open));
   counter("connections_accepted_total", "Connections accepted on the data listeners.",
           process.connections_accepted);
+  counter("accept_errors_total",
+          "Times that no connection could be accepted for want of descriptors or memory.",
+          process.accept_errors);
   counter("log_dropped_lines_total", "Lines of the gateway's log dropped for want of room.",
           log::dropped());
   counter("access_log_dropped_lines_total", "Lines of the access log dropped for want of room.",

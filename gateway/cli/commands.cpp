@@ -127,9 +127,8 @@ int run_rollout(const RolloutOptions& options, const Terminal& terminal, const c
   if (options.by.empty()) return fail(options, terminal, exit_usage, "usage", "--by is empty");
   const Question question{"POST", "/internal/rollouts/" + escape(options.model) + "/" + command,
                           "{" + actor_fields(options.by, options.reason) + "}"};
-  return ask(options, terminal, question, [&](const json::value& answer) {
-    return render_command(done, answer, style_of(terminal));
-  });
+  return ask(options, terminal, question,
+             [&](const json::value& answer) { return render_command(done, answer); });
 }
 
 }  // namespace
@@ -159,9 +158,8 @@ int run_set(const SetOptions& options, const Terminal& terminal) {
   const Question question{"PUT", "/internal/flags/" + escape(options.version),
                           "{\"rollout_percentage\":" + base::format_percent(*points) + "," +
                               actor_fields(options.by, options.reason) + "}"};
-  return ask(options, terminal, question, [&](const json::value& flag) {
-    return render_flag(options.version, flag, style_of(terminal));
-  });
+  return ask(options, terminal, question,
+             [&](const json::value& flag) { return render_flag(options.version, flag); });
 }
 
 int run_resume(const RolloutOptions& options, const Terminal& terminal) {

@@ -150,11 +150,10 @@ std::string model_block(const json::value& model, const Style& style) {
   return out;
 }
 
-std::string not_durable(const json::value& answer, const Style& style) {
+// A lowering is answered before its commit has come back: that alone is no cause for alarm.
+std::string not_durable(const json::value& answer) {
   if (truth(at(answer, "durable"), true)) return {};
-  return paint(style.colour, Colour::yellow,
-               "! in force, but not yet committed to disk (see: canary-gateway status)") +
-         "\n";
+  return "in force; its commit to disk is on its way (canary-gateway status tells if it fails)\n";
 }
 
 }  // namespace
@@ -187,19 +186,19 @@ std::string render_history(const json::value& history, const Style& style) {
   return out;
 }
 
-std::string render_flag(std::string_view version, const json::value& flag, const Style& style) {
+std::string render_flag(std::string_view version, const json::value& flag) {
   std::string out = std::string(version) + ": flag " + percent(at(flag, "rollout_percentage")) +
                     ", effective " + percent(at(flag, "effective")) + ", limited by " +
                     text(at(flag, "limited_by")) + "\n";
-  return out + not_durable(flag, style);
+  return out + not_durable(flag);
 }
 
-std::string render_command(std::string_view done, const json::value& answer, const Style& style) {
+std::string render_command(std::string_view done, const json::value& answer) {
   const json::value& weight = at(answer, "weight");
   std::string out = text(at(answer, "model")) + " " + std::string(done) + ": canary at " +
                     percent(at(weight, "effective")) + ", limited by " +
                     text(at(weight, "limited_by")) + "\n";
-  return out + not_durable(answer, style);
+  return out + not_durable(answer);
 }
 
 }  // namespace canary::cli

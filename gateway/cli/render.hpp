@@ -21,10 +21,8 @@ std::string render_status(const boost::json::value& status, const Style& style);
 /// One line per decision, newest first.
 std::string render_history(const boost::json::value& history, const Style& style);
 /// What became of `set`.
-std::string render_flag(std::string_view version, const boost::json::value& flag,
-                        const Style& style);
+std::string render_flag(std::string_view version, const boost::json::value& flag);
 /// What became of `resume` (done = "resumed") or `rollback`.
-std::string render_command(std::string_view done, const boost::json::value& answer,
-                           const Style& style);
+std::string render_command(std::string_view done, const boost::json::value& answer);
 
 }  // namespace canary::cli

@@ -59,6 +59,7 @@ std::vector<std::string> changed_fixed_keys(const Config& current, const Config&
   check("state_dir", current.state_dir == next.state_dir);
   check("admin.listen", current.admin.listen == next.admin.listen);
   check("admin.token_file", current.admin.token_file == next.admin.token_file);
+  check("admin.allowed_hosts", current.admin.allowed_hosts == next.admin.allowed_hosts);
   check("observe.listen", observed(current) == observed(next));
   check("access_log.path", log_path(current) == log_path(next));
   return out;

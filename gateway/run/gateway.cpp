@@ -81,6 +81,7 @@ admin::ProcessCounters count_process(const proxy::WorkerPool& pool,
     const std::uint64_t closed = worker->closed.get();
     const std::uint64_t accepted = worker->accepted.get();
     counters.connections_accepted += accepted;
+    counters.accept_errors += worker->accept_errors.get();
     counters.connections_open += accepted > closed ? accepted - closed : 0;
     worker->refused.for_each([&](stats::Outcome, std::uint16_t code, std::uint64_t count) {
       counters.refused[code] += count;
@@ -259,7 +260,7 @@ class Gateway {
 
 int run_gateway(const RunOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
-  log::start(options.verbose ? log::Level::debug : log::Level::info);
+  log::start(log::Level::info);
   const int status = Gateway(options).run();
   log::stop();
   return status;

@@ -13,7 +13,6 @@ struct RunOptions {
   std::string config_path;
   std::filesystem::path state_dir;  // empty: the file's; names it when the file cannot be read
   bool takeover = false;            // share the data ports with a gateway that still listens
-  bool verbose = false;             // log at debug level
   base::Duration drain = std::chrono::seconds(30);  // for requests in flight after SIGTERM
 };
 

@@ -133,16 +133,16 @@ TEST_CASE("the history has one line per decision") {
 
 TEST_CASE("set, resume and rollback say what is now in force, and whether it is safe on disk") {
   const auto flag = [](const std::string& text) {
-    return cli::render_flag("m_v2", boost::json::parse(text), plain);
+    return cli::render_flag("m_v2", boost::json::parse(text));
   };
   CHECK(flag(R"({"rollout_percentage":50,"effective":10,"limited_by":"file","durable":true})") ==
         "m_v2: flag 50%, effective 10%, limited by file\n");
   CHECK(contains(
       flag(R"({"rollout_percentage":0,"effective":0,"limited_by":"flag","durable":false})"),
-      "! in force, but not yet committed to disk"));
+      "in force; its commit to disk is on its way"));
   CHECK(cli::render_command("rolled back", boost::json::parse(R"({"model":"m","durable":true,
-                              "weight":{"effective":0,"limited_by":"cap"}})"),
-                            plain) == "m rolled back: canary at 0%, limited by cap\n");
+                              "weight":{"effective":0,"limited_by":"cap"}})")) ==
+        "m rolled back: canary at 0%, limited by cap\n");
 }
 
 TEST_CASE("ages are told in two units at most") {
