@@ -5,6 +5,7 @@
 #   deploy/packages.sh build          compile the gateway
 #   deploy/packages.sh quickstart     the model servers and tools of deploy/quickstart.sh
 #   deploy/packages.sh test           everything that tests/run.sh uses (includes build and quickstart)
+#   deploy/packages.sh loadtest       the peers and the load generator of loadtest/compare.sh
 #
 # Several purposes may be named at once. Needs root (or sudo) only when something is missing.
 set -euo pipefail
@@ -24,6 +25,8 @@ tests=(
   prometheus python3-pytest python3-jsonschema python3-yaml strace sqlite3
 )
 
+loadtest=(nginx-light haproxy wrk)
+
 usage() { sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; }
 
 wanted=()
@@ -33,6 +36,7 @@ for purpose in "$@"; do
     build) wanted+=("${build[@]}") ;;
     quickstart) wanted+=("${build[@]}" "${quickstart[@]}") ;;
     test) wanted+=("${build[@]}" "${quickstart[@]}" "${tests[@]}") ;;
+    loadtest) wanted+=("${loadtest[@]}") ;;
     -h | --help) usage; exit 0 ;;
     *) echo "packages.sh: unknown purpose '$purpose'" >&2; usage >&2; exit 2 ;;
   esac
