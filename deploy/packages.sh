@@ -4,7 +4,7 @@
 #   deploy/packages.sh run            the libraries that a built gateway links
 #   deploy/packages.sh build          compile the gateway
 #   deploy/packages.sh quickstart     the model servers and tools of deploy/quickstart.sh
-#   deploy/packages.sh test           everything that tests/run.sh uses (includes build and quickstart)
+#   deploy/packages.sh test           all that tests/run.sh uses (includes build and quickstart)
 #   deploy/packages.sh loadtest       the peers and the load generator of loadtest/compare.sh
 #
 # Several purposes may be named at once. Needs root (or sudo) only when something is missing.

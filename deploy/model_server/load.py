@@ -5,8 +5,8 @@
     load.py http://127.0.0.1:8080 --seconds 60          ends early on SIGTERM, and still reports
 
 Every request is one car of cars.csv for one user (X-User-Id: user-1, user-2, ...). A request failed
-when it was not answered with 200 and a number. With --canary NAME --percentage 10 the exit status is
-1 unless NAME's share is within three sigma of it; with --no-failures, unless every request succeeded.
+when it was not answered with 200 and a number. The exit status is 1 when, with --canary NAME
+--percentage 10, NAME's share is not within three sigma of it, or, with --no-failures, one failed.
 """
 
 import argparse

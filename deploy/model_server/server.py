@@ -153,7 +153,8 @@ def main():
     options = parser.parse_args()
 
     model = Model(options.version.rsplit("_", 1)[-1])
-    listener = socket.socket()
+    # With the protocol named, asyncio sees TCP and turns Nagle's delay off.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", options.port))
     listener.listen(1024)
