@@ -36,4 +36,7 @@ if(CANARY_CI)
     set_tests_properties(tsan.${target} PROPERTIES
       TIMEOUT 300 LABELS tsan ENVIRONMENT "${CANARY_TSAN_ENVIRONMENT}")
   endforeach()
+  # Short; hours of it are tests/fuzz.sh's own business.
+  add_test(NAME fuzz COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz.sh 15)
+  set_tests_properties(fuzz PROPERTIES TIMEOUT 600 LABELS fuzz)
 endif()

@@ -15,7 +15,8 @@ def test_an_upstream_answers_and_keeps_what_it_saw(upstreams):
     with Client(upstream.address) as client:
         assert client.ask("POST", "/a", [("X-One", "1")], b"body").body == b"hello"
         assert client.ask("GET", "/b").get("x-model-version") == "v7"
-    assert [exchange.line for exchange in upstream.requests] == ["POST /a HTTP/1.1", "GET /b HTTP/1.1"]
+    lines = [exchange.line for exchange in upstream.requests]
+    assert lines == ["POST /a HTTP/1.1", "GET /b HTTP/1.1"]
     assert upstream.requests[0].body == b"body"
     assert upstream.requests[0].get("x-one") == "1"
     assert len(upstream.connections) == 1

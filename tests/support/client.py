@@ -1,4 +1,4 @@
-"""An HTTP/1.1 client that hides nothing: it sends the bytes it is told to and shows those it gets."""
+"""An HTTP/1.1 client that hides nothing: it sends the bytes it is told to, and shows what it got."""
 
 import json
 import socket
@@ -137,7 +137,7 @@ class Client:
         return self.read_response(method)
 
     def is_closed(self):
-        """Waits (until the deadline) for the other side to close; True when it did, sending no more."""
+        """Waits (until the deadline) for the other side to close, sending no more."""
         return self.read_bytes(1) == b""
 
     def reset(self):

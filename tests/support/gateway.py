@@ -12,12 +12,13 @@ import time
 import yaml
 
 from client import Client, ask
-from waiting import wait_until
+from waiting import die_with_parent, wait_until
 
 BINARY = os.environ.get("CANARY_GATEWAY") or str(
     pathlib.Path(__file__).parents[2] / "build" / "release" / "canary-gateway")
 SANITIZER = os.environ.get("CANARY_SANITIZER", "none")
 SANITIZED = SANITIZER != "none"
+REQUESTS = "canary_gateway_requests_total"
 REPORTS = ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer",
            "ERROR: LeakSanitizer", "AddressSanitizer:DEADLYSIGNAL")
 
@@ -63,7 +64,7 @@ class Gateway:
     # -- configuration
 
     def write(self, config):
-        """Puts the file in place as an editor does: written aside, then renamed over the old one."""
+        """Puts the file in place as editors do: written aside, renamed over the old one."""
         if isinstance(config, dict):
             config = merge({"state_dir": str(self.directory / "state")}, config)
             self.config = config
@@ -83,15 +84,20 @@ class Gateway:
 
     def start(self, wait=True):
         assert self.process is None or self.process.poll() is not None
-        self.changed = threading.Condition()
+        self.changed = threading.Condition(threading.RLock())
         self.lines, self.events, self.addresses = [], [], {}
         self.process = subprocess.Popen(
             [BINARY, "run", "-c", str(self.path), *self.arguments], stderr=subprocess.PIPE,
-            env={**os.environ, **self.environment}, text=True, errors="replace")
+            env={**os.environ, **self.environment}, text=True, errors="replace",
+            preexec_fn=die_with_parent)
         self.reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
         self.reader.start()
         if wait:
-            self.wait_event("ready", 60 if SANITIZED else 20)
+            try:
+                self.wait_event("ready", 60 if SANITIZED else 20)
+            except AssertionError:
+                self.process.kill()
+                raise
         return self
 
     def _read(self, stream):
@@ -219,15 +225,43 @@ class Gateway:
     def wait_applied(self, percentage, seconds=15):
         """Until model-version, which knows what every worker has in force, shows the percentage."""
         def shown():
-            canary = self.model_version().get("canary")
-            return (canary["rollout_percentage"] if canary else 0) == percentage
+            body = self.model_version()
+            if "canary" in body:
+                return body["canary"]["rollout_percentage"] == percentage
+            return percentage == (100 if body["model"].endswith("_v2") else 0)
 
         wait_until(shown, seconds, f"model-version shows {percentage}%")
+
+    def wait_applied_wholly(self, version, seconds=15):
+        """Until model-version names that version alone."""
+        wait_until(lambda: self.model_version() == {"model": version}, seconds,
+                   f"model-version names {version} alone")
+
+    def reload(self, config=None):
+        """Writes the configuration, if one is given, and asks for it to be taken up now."""
+        if config is not None:
+            self.write(config)
+        answer = self.admin_ask("POST", "/internal/reload", {})
+        assert answer.status == 200, answer
+        return answer
 
     def metrics(self):
         answer = self.admin_ask("GET", "/metrics")
         assert answer.status == 200, answer
         return Metrics(answer.body.decode())
+
+    def outcomes(self, **labels):
+        """{outcome: count} of the requests so far."""
+        counts = {}
+        for name, have, value in self.metrics().samples:
+            if name == REQUESTS and value and labels.items() <= have.items():
+                counts[have["outcome"]] = counts.get(have["outcome"], 0) + int(value)
+        return counts
+
+    def wait_outcomes(self, expected, **labels):
+        """A request is recorded when it ends, which its client may see a moment earlier."""
+        wait_until(lambda: self.outcomes(**labels) == expected, 5,
+                   f"{expected} {labels}, now {self.outcomes(**labels)}")
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

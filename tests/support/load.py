@@ -1,9 +1,14 @@
-"""Load from threads of this process, each with one keep-alive connection. Every request is remembered."""
+"""Load from threads of this process, each with one connection. Every request is remembered."""
 
+import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 
 from client import Client
+from waiting import die_with_parent
 
 
 class Result:
@@ -106,3 +111,38 @@ def by_version(results):
     for result in results:
         counts[result.version] = counts.get(result.version, 0) + 1
     return counts
+
+
+class LoadProcess:
+    """GETs from a process of its own, so that the test's own work does not slow them down.
+    stop() returns how many there were and the first failures, as text."""
+
+    def __init__(self, address, connections=4):
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, address[0], str(address[1]), str(connections)],
+            stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        assert self.process.stdout.readline() == "running\n"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        report, _ = self.process.communicate(timeout=60)
+        report = json.loads(report)
+        return report["count"], report["failures"]
+
+
+def main():
+    host, port, connections = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    load = Load((host, port), "GET", "/", connections=connections)
+    signal.signal(signal.SIGTERM, lambda *_: load.stopping.set())
+    load.start()
+    while load.count() < 100 and not load.stopping.is_set():
+        time.sleep(0.01)
+    print("running", flush=True)
+    load.stopping.wait()
+    results = load.join()
+    print(json.dumps({"count": len(results),
+                      "failures": [repr(result) for result in failures(results)[:10]]}))
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from client import ask
+from waiting import die_with_parent
 
 SERVER = pathlib.Path(__file__).parents[2] / "deploy" / "model_server" / "server.py"
 PREDICT = "/v1/models/comp-critic:predict"
@@ -19,7 +20,8 @@ class ModelServer:
     def __init__(self, version):
         self.version = version
         self.process = subprocess.Popen(
-            [sys.executable, str(SERVER), "--version", version], stdout=subprocess.PIPE, text=True)
+            [sys.executable, str(SERVER), "--version", version], stdout=subprocess.PIPE, text=True,
+            preexec_fn=die_with_parent)
         line = self.process.stdout.readline()
         assert line, f"{version} did not start"
         host, port = json.loads(line)["address"].split(":")

@@ -1,7 +1,7 @@
-"""A scripted model server on a raw socket: keeps the bytes it saw, answers with the bytes it is told.
+"""A scripted model server on a raw socket: keeps what it saw, answers with the bytes it is told.
 
-    Upstream(answer=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")      the same for every request
-    Upstream(handler=function)         function(exchange) per request; it sends, waits, closes, resets
+    Upstream(answer=response(b"ok"))   the same for every request
+    Upstream(handler=function)         function(exchange) per request: it sends, waits, closes
 """
 
 import socket
@@ -178,8 +178,45 @@ class Upstream:
             connection.close()
 
 
+class FullBacklog:
+    """A listener that never accepts, its backlog full: connecting to it hangs."""
+
+    def __init__(self):
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(0)
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.fillers = [socket.socket() for _ in range(4)]
+        for filler in self.fillers:
+            filler.setblocking(False)
+            filler.connect_ex(self.listener.getsockname())
+
+    def accept_all(self, quiet_seconds=3):
+        """Lets everybody in; the bytes that came, once no more connections come."""
+        self.listener.settimeout(quiet_seconds)
+        for filler in self.fillers:
+            filler.close()
+        received = b""
+        try:
+            while True:
+                accepted, _ = self.listener.accept()
+                accepted.settimeout(0.5)
+                try:
+                    while data := accepted.recv(4096):
+                        received += data
+                except OSError:
+                    pass
+                accepted.close()
+        except socket.timeout:
+            return received
+
+    def close(self):
+        for filler in [*self.fillers, self.listener]:
+            filler.close()
+
+
 def refused_url():
-    """A URL on which nothing listens: the port is bound, and never listened on, while `holder` lives."""
+    """A URL on which nothing listens: its port stays bound, without a listener, with `holder`."""
     holder = socket.socket()
     holder.bind(("127.0.0.1", 0))
     return "http://127.0.0.1:%d" % holder.getsockname()[1], holder

@@ -1,5 +1,7 @@
 """Waiting for something to become true, with a bound and a reason."""
 
+import ctypes
+import signal
 import time
 
 
@@ -13,3 +15,9 @@ def wait_until(condition, seconds=10, what="the condition", every=0.01):
         if time.monotonic() > ends_at:
             raise AssertionError(f"waited {seconds} s in vain: {what}; last value {value!r}")
         time.sleep(every)
+
+
+def die_with_parent():
+    """For subprocess's preexec_fn: the child is killed when the tests end in whatever way."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

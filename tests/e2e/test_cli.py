@@ -1,0 +1,143 @@
+"""The command line against a running gateway: what it prints, and its exit status."""
+
+import json
+import subprocess
+
+import pytest
+import yaml
+
+from gateway import BINARY, Gateway, merge, one_model
+from upstream import Upstream, refused_url, response
+from waiting import wait_until
+
+V1, V2 = "comp-critic_v1", "comp-critic_v2"
+DONE, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    upstream = Upstream(answer=response(b"ok"))
+    gateway = Gateway(tmp_path_factory.mktemp("cli"), one_model(upstream.url, upstream.url, 50))
+    yield gateway
+    gateway.finish()
+    upstream.close()
+
+
+def run(*arguments, gateway=None, environment=None):
+    command = [BINARY, *arguments]
+    if gateway:
+        command += ["--admin", "http://%s:%d" % gateway.admin]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+                          env=environment)
+
+
+def test_version_says_which_build_it_is():
+    plain, parsed = run("version"), run("version", "--json")
+    assert plain.returncode == DONE
+    assert "canary-gateway" in plain.stdout
+    assert json.loads(parsed.stdout)["version"] in plain.stdout
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["status"], ["set"], ["resume"],
+                                     ["rollback"], ["version"]])
+def test_every_command_has_help(command):
+    help_text = run(*command, "--help")
+    assert help_text.returncode == DONE
+    assert "usage" in help_text.stdout.lower()
+
+
+@pytest.mark.parametrize("command", [["frobnicate"], ["status", "--frobnicate"], ["set"], ["run"],
+                                     ["set", V2, "lots"], ["set", V2, "101"], ["resume"],
+                                     ["resume", "comp-critic"]])
+def test_a_wrong_command_line_is_2(command, gateway):
+    needs_admin = command[0] in ("set", "resume") and len(command) > 1
+    result = run(*command, gateway=gateway if needs_admin else None)
+    assert result.returncode == USAGE, result
+    assert result.stderr
+
+
+def test_status_for_people_and_for_programs(gateway):
+    people = run("status", gateway=gateway)
+    assert people.returncode == DONE
+    for word in ("comp-critic", V1, V2, "50"):
+        assert word in people.stdout, people.stdout
+    assert "\x1b[" not in people.stdout, "no colour into a pipe"
+    programs = json.loads(run("status", "--json", gateway=gateway).stdout)
+    assert programs["models"][0]["weight"]["effective"] == 50
+
+
+def test_set_and_what_limits_it(gateway):
+    result = run("set", V2, "20%", gateway=gateway)
+    assert result.returncode == DONE, result
+    assert "20" in result.stdout
+    assert gateway.model()["weight"]["flag"] == 20
+    assert run("set", "nobody", "20", gateway=gateway).returncode == REFUSED
+    assert json.loads(run("set", V2, "100", "--json", gateway=gateway).stdout)["effective"] == 50
+
+
+def test_rollback_and_resume(gateway):
+    rollback = run("rollback", "comp-critic", "--by", "anna", "--reason", "odd prices",
+                   gateway=gateway)
+    assert rollback.returncode == DONE, rollback
+    assert gateway.model_version() == {"model": V1}
+    refused = run("set", V2, "10", gateway=gateway)
+    assert refused.returncode == REFUSED
+    assert "resume" in refused.stderr
+    history = run("history", gateway=gateway)
+    assert history.returncode == DONE
+    assert "anna" in history.stdout
+    assert "odd prices" in history.stdout
+    resume = run("resume", "comp-critic", "--by", "anna", "--reason", "mended", gateway=gateway)
+    assert resume.returncode == DONE, resume
+    wait_until(lambda: "canary" in gateway.model_version())
+    assert run("resume", "comp-critic", "--reason", "again", gateway=gateway).returncode == REFUSED
+    assert run("rollback", "nobody", "--reason", "x", gateway=gateway).returncode == REFUSED
+
+
+def test_the_admin_url_may_come_from_the_environment(gateway):
+    environment = {"CANARY_GATEWAY_ADMIN": "http://%s:%d" % gateway.admin}
+    assert run("status", environment=environment).returncode == DONE
+
+
+def test_a_gateway_that_is_not_there_is_3():
+    url, holder = refused_url()
+    for command in (["status"], ["set", V2, "5"], ["resume", "m", "--reason", "x"]):
+        result = run(*command, "--admin", url)
+        assert result.returncode == UNREACHABLE, result
+        assert url in result.stderr
+    holder.close()
+
+
+def test_check_accepts_the_files_that_are_shipped():
+    import pathlib
+
+    for path in sorted((pathlib.Path(__file__).parents[2] / "config").glob("*.yaml")):
+        result = run("check", "-c", str(path))
+        assert result.returncode == DONE, result.stdout + result.stderr
+
+
+def test_check_tells_every_error_with_its_place(tmp_path):
+    config = merge(one_model("http://127.0.0.1:1", "ftp://x", 101), {"modles": 1})
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    result = run("check", "-c", str(path))
+    assert result.returncode == USAGE
+    told = result.stdout + result.stderr
+    for word in ("modles", "rollout_percentage", "endpoints", "wrong.yaml:"):
+        assert word in told, told
+    errors = json.loads(run("check", "-c", str(path), "--json").stdout)["errors"]
+    assert len(errors) >= 3
+    assert all(error["line"] > 0 and error["column"] > 0 and error["expected"] for error in errors)
+    assert run("check", "-c", str(tmp_path / "absent.yaml")).returncode == USAGE
+
+
+def test_a_token_is_read_from_its_file(gateways, upstreams, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123456789abcdef\n")
+    token.chmod(0o600)
+    gateway = gateways(one_model(upstreams().url, admin={"token_file": str(token)}))
+    without = run("status", gateway=gateway)
+    assert without.returncode == REFUSED, without
+    assert run("status", "--token-file", str(token), gateway=gateway).returncode == DONE
+    absent = run("status", "--token-file", str(tmp_path / "absent"), gateway=gateway)
+    assert absent.returncode == USAGE
