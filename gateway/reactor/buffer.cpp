@@ -40,7 +40,7 @@ std::span<char> Buffer::prepare(std::size_t at_least) {
   char* const start = (in_area ? pool_.area_.get() : block_.memory) + BufferPool::headroom;
   const std::size_t capacity = in_area ? BufferPool::area_size : block_.size - BufferPool::headroom;
   if (static_cast<std::size_t>(start + capacity - end_) < at_least) {
-    if (capacity - size() >= at_least) {
+    if (capacity >= size() + at_least) {
       const std::size_t held = size();
       std::memmove(start, begin_, held);
       begin_ = start;

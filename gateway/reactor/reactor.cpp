@@ -16,8 +16,9 @@ Reactor::Reactor() : now_(std::chrono::steady_clock::now()), wheel_(now_) {
   inbox_.open(*this);
 }
 
+// What had given way is gone by now: only its owner could have taken it to the end.
 Reactor::~Reactor() {
-  after_batch();
+  free_retired();
   ::close(epoll_);
 }
 
@@ -72,6 +73,10 @@ void Reactor::after_batch() {
     resumable->on_resume();
   }
   resuming_.clear();
+  free_retired();
+}
+
+void Reactor::free_retired() {
   for (std::size_t i = 0; i < retired_.size(); ++i) retired_[i].destroy(retired_[i].object);
   retired_.clear();
 }

@@ -60,6 +60,7 @@ class Reactor {
   };
   void dispatch(Socket& socket, std::uint32_t events);
   void after_batch();
+  void free_retired();
   void read_clock();
 
   int epoll_ = -1;

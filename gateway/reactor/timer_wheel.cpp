@@ -9,7 +9,7 @@ std::int64_t tick_at(MonoTime time) { return time.time_since_epoch() / TimerWhee
 
 // The first tick at which the deadline has passed.
 std::int64_t tick_after(MonoTime deadline) {
-  return tick_at(deadline + TimerWheel::tick - base::Duration(1));
+  return tick_at(deadline - base::Duration(1)) + 1;  // no overflow near MonoTime::max()
 }
 
 }  // namespace
