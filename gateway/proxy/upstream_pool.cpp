@@ -56,6 +56,12 @@ void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t mos
   if (lease->endpoint >= idle_.size()) idle_.resize(lease->endpoint + 1);
   auto& stack = idle_[lease->endpoint];
   if (stack.size() >= most || keep.count() == 0 || lease->socket.hung_up()) return;
+  if (lease->socket.readable()) {
+    // What it holds unread was announced already: no further event would tell of it.
+    char unasked = 0;
+    const reactor::Io io = lease->socket.receive({&unasked, 1});
+    if (io.status != reactor::IoStatus::again) return;
+  }
   lease->socket.owner = this;
   lease->idle_until = reactor_.now() + keep;
   stack.push_back(std::move(lease));

@@ -40,15 +40,12 @@ WorkerPool::WorkerPool(std::size_t workers, log::AccessLogWriter* access_log, Po
       listeners_(workers) {}
 
 WorkerPool::~WorkerPool() {
-  for (auto& worker : workers_) {
-    post(*worker, [&w = *worker] {
-      w.drain();
-      w.shut_down();
-    });
-  }
+  post_to_all([](Worker& worker) {
+    worker.drain();
+    worker.shut_down();
+  });
   for (auto& thread : threads_) thread.join();
-  for (const auto& fds : listeners_)
-    for (const int fd : fds) ::close(fd);
+  close_listeners();
 }
 
 base::Result<void> WorkerPool::listen(const std::vector<config::ListenAddress>& addresses,
@@ -58,13 +55,24 @@ base::Result<void> WorkerPool::listen(const std::vector<config::ListenAddress>& 
     for (std::size_t i = 0; i < worker_count_; ++i) {
       const bool probe = i == 0 && !takeover;
       const auto fd = reactor::listen_tcp(reactor::numeric_address(bound.host, bound.port), probe);
-      if (!fd) return fd.error();
+      if (!fd) {
+        close_listeners();
+        return fd.error();
+      }
       listeners_[i].push_back(*fd);
       bound.port = reactor::bound_port(*fd);
     }
     bound_.push_back(bound);
   }
   return {};
+}
+
+void WorkerPool::close_listeners() {
+  bound_.clear();
+  for (auto& fds : listeners_) {
+    for (const int fd : fds) ::close(fd);
+    fds.clear();
+  }
 }
 
 void WorkerPool::start_workers(const std::shared_ptr<const traffic::RoutingTable>& table) {
@@ -74,14 +82,13 @@ void WorkerPool::start_workers(const std::shared_ptr<const traffic::RoutingTable
     listeners_[i].clear();
   }
   running_ = worker_count_;
+  states_.assign(worker_count_, State::current);
   for (std::size_t i = 0; i < worker_count_; ++i) {
     threads_.emplace_back([this, i] {
       name_thread(i);
       pin_thread(i, worker_count_);
       workers_[i]->run();
-      post_([this] {
-        if (--running_ == 0 && on_drained_) std::exchange(on_drained_, nullptr)();
-      });
+      post_([this, i] { ended(i); });
     });
   }
 }
@@ -91,29 +98,42 @@ void WorkerPool::publish(std::shared_ptr<const traffic::RoutingTable> table,
   if (workers_.empty()) start_workers(table);
   next_.table = std::move(table);
   next_.on_applied.push_back(std::move(on_applied));
-  if (to_install_ == 0) send_table();
+  if (!installing_.table) send_table();
 }
 
 void WorkerPool::send_table() {
   installing_ = std::exchange(next_, {});
-  to_install_ = workers_.size();
-  for (auto& worker : workers_) {
-    post(*worker, [this, &w = *worker, table = installing_.table] {
-      w.install(table);
-      post_([this] { applied(); });
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (states_[i] == State::ended) continue;
+    states_[i] = State::installing;
+    ++to_install_;
+    post(*workers_[i], [this, i, table = installing_.table] {
+      workers_[i]->install(table);
+      post_([this, i] { installed(i, State::current); });
     });
   }
+  if (to_install_ == 0) post_([this] { applied(); });
+}
+
+// A worker that has ended has no request left to send by an older table.
+void WorkerPool::installed(std::size_t worker, State state) {
+  const State before = std::exchange(states_[worker], state);
+  if (before == State::installing && --to_install_ == 0) applied();
+}
+
+void WorkerPool::ended(std::size_t worker) {
+  installed(worker, State::ended);
+  if (--running_ == 0 && on_drained_) std::exchange(on_drained_, nullptr)();
 }
 
 void WorkerPool::applied() {
-  if (--to_install_ > 0) return;
-  const Waiting installed = std::exchange(installing_, {});
+  const Waiting done = std::exchange(installing_, {});
   if (next_.table) send_table();
-  for (const auto& on_applied : installed.on_applied) on_applied();
+  for (const auto& on_applied : done.on_applied) on_applied();
 }
 
 void WorkerPool::announce(std::shared_ptr<const traffic::VersionAnswers> answers) {
-  for (auto& worker : workers_) post(*worker, [&w = *worker, answers] { w.announce(answers); });
+  post_to_all([answers](Worker& worker) { worker.announce(answers); });
 }
 
 void WorkerPool::drain(std::function<void()> on_drained) {
@@ -122,15 +142,20 @@ void WorkerPool::drain(std::function<void()> on_drained) {
     return;
   }
   on_drained_ = std::move(on_drained);
-  for (auto& worker : workers_) post(*worker, [&w = *worker] { w.drain(); });
+  post_to_all([](Worker& worker) { worker.drain(); });
 }
 
 void WorkerPool::shut_down() {
-  for (auto& worker : workers_) post(*worker, [&w = *worker] { w.shut_down(); });
+  post_to_all([](Worker& worker) { worker.shut_down(); });
 }
 
 const WorkerCounters* WorkerPool::counters(std::size_t worker) const {
   return worker < workers_.size() ? &workers_[worker]->counters() : nullptr;
+}
+
+void WorkerPool::post_to_all(const std::function<void(Worker&)>& call) {
+  for (std::size_t i = 0; i < workers_.size(); ++i)
+    if (states_[i] != State::ended) post(*workers_[i], [call, &w = *workers_[i]] { call(w); });
 }
 
 // Control sends a worker a handful of calls per decision and waits for tables to be installed, so

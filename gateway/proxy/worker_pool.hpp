@@ -17,7 +17,7 @@ namespace canary::proxy {
 
 class WorkerPool final : public traffic::DataPlane {
  public:
-  /// Runs a call on the control thread.
+  /// Runs a call on the control thread; what still waits when the pool is destroyed must not run.
   using PostToControl = std::function<void(std::function<void()>)>;
 
   WorkerPool(std::size_t workers, log::AccessLogWriter* access_log, PostToControl post);
@@ -51,9 +51,14 @@ class WorkerPool final : public traffic::DataPlane {
     std::shared_ptr<const traffic::RoutingTable> table;
     std::vector<std::function<void()>> on_applied;
   };
+  enum class State : std::uint8_t { current, installing, ended };  // of a worker, as control knows
+  void close_listeners();
   void start_workers(const std::shared_ptr<const traffic::RoutingTable>& table);
   void send_table();
+  void installed(std::size_t worker, State state);
+  void ended(std::size_t worker);
   void applied();
+  void post_to_all(const std::function<void(Worker&)>& call);
   void post(Worker& worker, std::function<void()> call);
 
   std::size_t worker_count_;
@@ -63,6 +68,7 @@ class WorkerPool final : public traffic::DataPlane {
   std::vector<config::ListenAddress> bound_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  std::vector<State> states_;  // by worker
   Waiting next_, installing_;
   std::size_t to_install_ = 0;  // workers that have yet to install the table on its way
   std::size_t running_ = 0;
