@@ -61,11 +61,16 @@ reactor::Task<bool> Exchange::read_head() {
   reactor::Buffer& in = session_.in();
   const MonoTime deadline = worker_.reactor().now() + table_->timeouts.header;
   const http::HeadLimits limits{table_->limits.header_bytes, table_->limits.header_count};
-  std::size_t scanned = 0;
+  std::size_t scanned = 0, skipped = 0;
   for (;;) {
     if (const std::size_t empty = http::leading_empty_lines(in.view()); empty > 0) {
       in.consume(empty);
       scanned = 0;
+      skipped += empty;
+    }
+    if (skipped > limits.bytes) {  // or a fast sender of empty lines would never give way
+      refused_ = {400, "bad_request", "there are only empty lines"};
+      co_return true;
     }
     head_size_ = http::find_head_end(in.view(), scanned);
     if (head_size_ > 0) co_return true;
@@ -148,6 +153,9 @@ bool Exchange::internal() {
 // Pins the table of this moment and picks by it. What was drawn for this request stays.
 bool Exchange::choose() {
   const TablePin previous = std::exchange(table_, worker_.table());
+  record_.unpicked();  // while the table of that pick is still there
+  model_ = nullptr;
+  version_ = nullptr;
   if (!parse()) return false;
   const http::RequestHead& head = worker_.request;
   std::string_view client = session_.peer();
@@ -199,10 +207,11 @@ reactor::Task<bool> Exchange::reach() {
 }
 
 // Tries the picked version's endpoints in turn. After any wait the head is parsed again: the
-// scratch was others' in between.
+// scratch was others' in between, and nothing more is tried by a table that is not in force.
 reactor::Task<Exchange::Reached> Exchange::reach_version() {
   const auto& endpoints = version_->endpoints;
-  const std::size_t first = worker_.rotation();
+  const auto count = static_cast<std::uint32_t>(endpoints.size());
+  const std::size_t first = count > 1 ? worker_.random().below(count) : 0;
   connect_error_ = EHOSTUNREACH;
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     endpoint_ = &endpoints[(first + i) % endpoints.size()];
@@ -213,10 +222,11 @@ reactor::Task<Exchange::Reached> Exchange::reach_version() {
     }
     connect_error_ = co_await connect(*endpoint_);
     if (connect_error_ == ECANCELED) co_return Reached::client_gone;
-    if (connect_error_ != 0) continue;
-    if (table_ == worker_.table()) co_return parse() ? Reached::connected : Reached::failed;
-    keep_upstream();
-    co_return Reached::table_changed;
+    const bool in_force = table_ == worker_.table();
+    if (connect_error_ == 0 && in_force) co_return parse() ? Reached::connected : Reached::failed;
+    if (connect_error_ == 0) keep_upstream();
+    const bool tried_all = connect_error_ != 0 && i + 1 == endpoints.size();
+    if (!in_force && !tried_all) co_return Reached::table_changed;
   }
   co_return Reached::failed;
 }
@@ -226,7 +236,8 @@ reactor::Task<Exchange::Reached> Exchange::reach_version() {
 reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
   int error = 0;
   upstream_ = worker_.upstreams().connect(endpoint, session_.as_owner(), error);
-  const MonoTime deadline = worker_.reactor().now() + model_->settings.timeouts.connect;
+  const MonoTime deadline =
+      std::min(worker_.reactor().now() + model_->settings.timeouts.connect, total_deadline());
   while (error == 0 && !upstream_->socket.writable()) {
     head_fresh_ = false;
     const Woken woken = co_await session_.wake(deadline);
@@ -242,6 +253,11 @@ reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
 bool Exchange::fail_over() {
   if (is_local_shortage(connect_error_)) {
     refused_ = {503, "out_of_resources", "the gateway is out of descriptors, ports or memory"};
+    return false;
+  }
+  if (worker_.reactor().now() >= total_deadline()) {
+    refused_ = {504, "upstream_total_timeout",
+                "the model server did not finish within timeouts.total", Outcome::timeout_total};
     return false;
   }
   const bool timed_out = connect_error_ == ETIMEDOUT;

@@ -78,8 +78,12 @@ class Exchange {
   void build_answer();
   std::string_view version_header() const;
   std::string_view request_id() const { return {request_id_.data(), request_id_size_}; }
+  void begin_answer();             // clears the scratch that the head for the client is built in
+  std::uint64_t received() const;  // body bytes from the client
   void keep_upstream();
   void log_access();
+
+  static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
   Session& session_;
   Worker& worker_;
@@ -95,9 +99,11 @@ class Exchange {
   std::shared_ptr<const traffic::VersionAnswers> answers_;  // keeps own_body_ alive
   std::string logged_request_;  // method and target, when this request is logged
 
-  traffic::Draw draw_{};       // kept when the pick is made again
-  std::size_t head_size_ = 0;  // of the request head at the front of session_.in()
-  std::size_t retained_ = 0;   // request bytes kept there for a retry
+  traffic::Draw draw_{};            // kept when the pick is made again
+  std::size_t head_size_ = 0;       // of the request head at the front of session_.in()
+  std::size_t retained_ = 0;        // request bytes kept there for a retry
+  std::size_t replayed_ = 0;        // body bytes among them
+  std::string_view continue_left_;  // of go_on
   std::size_t reply_scanned_ = 0, reply_size_ = 0;
   MonoTime progress_at_{};  // when the direction that is waited for last moved
   MonoTime sent_at_{};      // the last request byte left

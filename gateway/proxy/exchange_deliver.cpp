@@ -35,7 +35,7 @@ void Exchange::start_delivery() {
   keep_alive_ = keep_alive_ && upload_done_ && !worker_.draining() && !ends_by_close_;
 
   std::string& out = worker_.scratch;
-  out.clear();
+  begin_answer();
   http::build_response_head(out, head,
                             {.request_id = request_id(),
                              .model_version = version_header(),
@@ -62,26 +62,25 @@ reactor::Task<bool> Exchange::deliver() {
     if (download_->bytes_moved() != before || slow_client != client_slow_) progress_at_ = now;
     client_slow_ = slow_client;
     record_.client_blocks(slow_client, now);
-    if (progress == Relay::Progress::gave_way) {
-      co_await session_.give_way();
-      continue;
-    }
     if (progress == Relay::Progress::done) co_return delivered(now);
     if (progress == Relay::Progress::sink_failed) co_return broke_off(Outcome::client_abort, now);
-    if (!slow_client && progress != Relay::Progress::want_input)
-      co_return broke_off(Outcome::truncated, now);
+    const bool goes_on = slow_client || progress == Relay::Progress::want_input ||
+                         progress == Relay::Progress::gave_way;
+    if (!goes_on) co_return broke_off(Outcome::truncated, now);
     // An early response does not end the upload at once: the upstream may still want to read.
     if (!upload_done_ && !upload_broken_ && upload_step()) upload_broken_ = true;
     if (session_.client_gone()) co_return broke_off(Outcome::client_abort, now);
     const Duration idle = slow_client ? table_->timeouts.body_idle : model_->settings.timeouts.idle;
     const MonoTime total = total_deadline();
     const MonoTime stalled = progress_at_ + idle;
-    const Woken woken = co_await session_.wake(std::min(stalled, total));
+    const MonoTime deadline = std::min(stalled, total);
+    const bool turn_is_over = progress == Relay::Progress::gave_way || upload_gave_way_;
+    auto pause = turn_is_over ? session_.give_way(deadline) : session_.wake(deadline);
+    const Woken woken = co_await pause;
     if (woken == Woken::shutdown) co_return broke_off(Outcome::gateway_error, now);
-    if (woken == Woken::expired && total <= stalled)
-      co_return broke_off(Outcome::timeout_total, total);
-    if (woken == Woken::expired)
-      co_return broke_off(slow_client ? Outcome::client_abort : Outcome::timeout_idle, stalled);
+    if (woken == Woken::event) continue;
+    const Outcome late = total <= stalled ? Outcome::timeout_total : Outcome::timeout_idle;
+    co_return broke_off(slow_client ? Outcome::client_abort : late, deadline);
   }
 }
 
@@ -92,8 +91,7 @@ void Exchange::keep_upstream() {
 }
 
 bool Exchange::delivered(MonoTime now) {
-  record_.finish(reply_outcome_, now, upload_->reader().body_bytes(),
-                 download_->reader().body_bytes());
+  record_.finish(reply_outcome_, now, received(), download_->reader().body_bytes());
   log_access();
   // Bytes behind the end of the response belong to nobody: such a connection is not used again.
   const bool clean = session_.reply().empty() && !upstream_->socket.hung_up();
@@ -104,7 +102,7 @@ bool Exchange::delivered(MonoTime now) {
 
 // The response cannot be completed: the client must not take it for whole.
 bool Exchange::broke_off(Outcome outcome, MonoTime now) {
-  record_.finish(outcome, now, upload_->reader().body_bytes(), download_->reader().body_bytes());
+  record_.finish(outcome, now, received(), download_->reader().body_bytes());
   log_access();
   session_.reply().clear();
   if (ends_by_close_)
@@ -118,7 +116,7 @@ reactor::Task<bool> Exchange::answer() {
   upstream_.reset();
   session_.reply().clear();
   const MonoTime now = worker_.reactor().now();
-  record_.finish(refused_.outcome, now, upload_ ? upload_->reader().body_bytes() : 0, 0);
+  record_.finish(refused_.outcome, now, received(), 0);
   log_access();
   const bool silent = !own_body_ && refused_.status == 0;
   if (silent) co_return false;
@@ -141,6 +139,17 @@ reactor::Task<bool> Exchange::answer() {
   }
 }
 
+// A `100 Continue` that was begun must be ended; one that was not is void by now.
+void Exchange::begin_answer() {
+  worker_.scratch.clear();
+  if (continue_left_.size() < go_on.size()) worker_.scratch = continue_left_;
+  continue_left_ = {};
+}
+
+std::uint64_t Exchange::received() const {
+  return replayed_ + (upload_ ? upload_->reader().body_bytes() : 0);
+}
+
 void Exchange::build_answer() {
   std::string body;
   if (!own_body_) http::append_error_body(body, refused_.code, refused_.message, request_id());
@@ -154,7 +163,7 @@ void Exchange::build_answer() {
   response.close = !keep_alive_;
   response.to_http_1_0 = http_1_0_;
   response.to_head = is_head_;
-  worker_.scratch.clear();
+  begin_answer();
   http::build_own_response(worker_.scratch, response);
 }
 

@@ -13,6 +13,7 @@ ExchangeRecord::~ExchangeRecord() {
 void ExchangeRecord::picked(const traffic::Model& model, const traffic::Version& version,
                             bool overridden) {
   unpicked();
+  sent_ = MonoTime{};
   version.stats->requests->at(worker_).started.add();
   in_flight_ = &version;
   if (finished_) return;  // charged already: the request only travels on (failover)

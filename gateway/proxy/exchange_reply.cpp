@@ -13,7 +13,6 @@ using stats::Outcome;
 constexpr std::size_t least_room = 4 << 10;
 constexpr std::size_t most_replayed = 8 << 10;
 constexpr std::uint8_t most_interim_responses = 16;
-constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
@@ -36,13 +35,14 @@ void Exchange::send_request() {
                             .client_address = session_.peer(),
                             .request_id = request_id(),
                             .trust_forwarded = trusts_peer()});
-  if (expect_continue_ && !whole) session_.client().send(go_on);
+  if (expect_continue_ && !whole) continue_left_ = go_on;
   const std::uint64_t limit = table_->limits.request_body;
   const bool chunked = head.framing == http::Framing::chunked;
   if (replayable_) {
     const auto length = static_cast<std::size_t>(body.remaining());
     out += in.view().substr(head_size_, length);
     retained_ = head_size_ + length;
+    replayed_ = length;
     upload_.emplace(session_.client(), in, http::BodyReader(), upstream_->socket, false, 0);
   } else {
     in.consume(head_size_);
@@ -55,6 +55,10 @@ void Exchange::send_request() {
 
 reactor::Task<Exchange::Reply> Exchange::await_reply() {
   for (;;) {
+    if (!continue_left_.empty()) {
+      const reactor::Io io = session_.client().send(continue_left_);
+      continue_left_.remove_prefix(io.bytes);
+    }
     if (!upload_done_ && !upload_broken_) {
       const auto failed = upload_step();
       if (failed) co_return *failed;
@@ -62,11 +66,9 @@ reactor::Task<Exchange::Reply> Exchange::await_reply() {
     const auto reply = receive_reply();
     if (reply) co_return *reply;
     if (session_.client_gone()) co_return refuse(0, {}, {}, Outcome::client_abort);
-    if (upload_gave_way_) {
-      co_await session_.give_way();
-      continue;
-    }
-    const Woken woken = co_await session_.wake(reply_deadline());
+    const MonoTime deadline = reply_deadline();
+    auto pause = upload_gave_way_ ? session_.give_way(deadline) : session_.wake(deadline);
+    const Woken woken = co_await pause;
     if (woken == Woken::shutdown) co_return refuse(0, {}, {}, Outcome::gateway_error);
     if (woken == Woken::expired) co_return reply_expired(worker_.reactor().now());
   }
@@ -76,7 +78,7 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
   const std::uint64_t before = upload_->bytes_moved();
   const Relay::Progress progress = upload_->step();
   const MonoTime now = worker_.reactor().now();
-  if (upload_->bytes_moved() != before) progress_at_ = now;
+  if (upload_->bytes_moved() != before && !download_) progress_at_ = now;
   waits_for_client_ = progress == Relay::Progress::want_input;
   upload_gave_way_ = progress == Relay::Progress::gave_way;
   switch (progress) {
@@ -159,16 +161,17 @@ std::optional<Exchange::Reply> Exchange::parse_reply(std::size_t head_size) {
 // The connection ended before the response head was whole.
 Exchange::Reply Exchange::reply_broken() {
   const bool untouched = session_.reply().empty() && interim_responses_ == 0;
-  if (replayable_ && untouched) {
+  const bool race = untouched && upstream_->reused;  // with the upstream's own keep-alive timeout
+  if (race && replayable_) {
     retried_ = true;
     head_fresh_ = false;
-    retained_ = 0;
+    retained_ = replayed_ = 0;
     upload_.reset();
     upstream_.reset();
     return Reply::retry;
   }
   return refuse(502, "upstream_reset", "the model server closed the connection without an answer",
-                Outcome::reset);
+                race ? Outcome::gateway_error : Outcome::reset);
 }
 
 MonoTime Exchange::reply_deadline() const {
@@ -180,16 +183,17 @@ MonoTime Exchange::reply_deadline() const {
 }
 
 Exchange::Reply Exchange::reply_expired(MonoTime now) {
+  const bool uploading = !upload_done_ && !upload_broken_;
+  if (uploading && waits_for_client_)
+    return refuse(408, "body_timeout", "the request body did not arrive in time",
+                  Outcome::client_abort);
   if (now >= total_deadline())
     return refuse(504, "upstream_total_timeout",
                   "the model server did not finish within timeouts.total", Outcome::timeout_total);
-  if (upload_done_ || upload_broken_)
+  if (!uploading)
     return refuse(504, "upstream_first_byte_timeout",
                   "the model server did not answer within timeouts.first_byte",
                   Outcome::timeout_first_byte);
-  if (waits_for_client_)
-    return refuse(408, "body_timeout", "the request body stalled for timeouts.body_idle",
-                  Outcome::client_abort);
   return refuse(504, "upstream_idle_timeout",
                 "the model server took no request bytes for timeouts.idle", Outcome::timeout_idle);
 }

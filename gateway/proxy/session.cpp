@@ -20,6 +20,8 @@ constexpr std::size_t linger_bytes = 1 << 20;
 // says `Connection: close`, so that no client meets a closed connection in mid-send.
 constexpr Duration drain_idle = std::chrono::seconds(1);
 constexpr std::size_t least_room = 4 << 10;
+// Pipelined requests that we answer ourselves need no wait: so many, then others have their turn.
+constexpr unsigned most_in_turn = 16;
 
 std::array<std::uint8_t, 16> mapped(const sockaddr_storage& peer) {
   std::array<std::uint8_t, 16> bytes{};
@@ -55,14 +57,21 @@ reactor::Task<> Session::serve() {
     const bool request = co_await await_request(first);
     if (!request) break;
     first = false;
-    Exchange exchange(*this);
-    const bool more = co_await exchange.run();
+    const bool more = co_await serve_one();
     if (!more) {
       co_await linger();
       break;
     }
+    if (++served_in_turn_ >= most_in_turn) co_await give_way(MonoTime::max());
   }
   worker_.reactor().close(client_);
+}
+
+// A frame of its own: whatever the exchange holds (its upstream, its table) goes before linger().
+reactor::Task<bool> Session::serve_one() {
+  Exchange exchange(*this);
+  const bool more = co_await exchange.run();
+  co_return more;
 }
 
 reactor::Task<bool> Session::await_request(bool first) {
@@ -106,19 +115,24 @@ reactor::Task<> Session::linger() {
 
 void Session::park(std::coroutine_handle<> handle, MonoTime deadline) {
   parked_ = handle;
+  served_in_turn_ = 0;
   deadline_ = shut_down_ ? MonoTime{} : deadline;
   const MonoTime age = watched_ ? watched_->next_age_check() : MonoTime::max();
   worker_.reactor().wheel().arm(*this, std::min(deadline_, age));
 }
 
-void Session::yield(std::coroutine_handle<> handle) {
+void Session::yield(std::coroutine_handle<> handle, MonoTime deadline) {
   parked_ = handle;
+  served_in_turn_ = 0;
+  deadline_ = deadline;
   yielded_ = true;
   worker_.reactor().yield(*this);
 }
 
 void Session::on_resume() {
-  if (yielded_) resume(Woken::event);
+  const MonoTime now = worker_.reactor().now();
+  if (watched_) watched_->check_age(now);
+  resume(shut_down_ ? Woken::shutdown : now >= deadline_ ? Woken::expired : Woken::event);
 }
 
 void Session::on_timer(MonoTime now) {

@@ -36,24 +36,21 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   const std::array<std::uint8_t, 16>& peer_bytes() const { return peer_bytes_; }
   bool client_gone() const { return client_.hung_up(); }
 
-  /// `co_await session.wake(deadline)`, as a statement of its own: parks until something happens.
-  struct Wake {
+  /// `co_await` it as a statement of its own.
+  struct Pause {
     Session& session;
     MonoTime deadline;
+    bool turn_is_over;
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> handle) noexcept { session.park(handle, deadline); }
+    void await_suspend(std::coroutine_handle<> handle) noexcept {
+      turn_is_over ? session.yield(handle, deadline) : session.park(handle, deadline);
+    }
     Woken await_resume() const noexcept { return session.woken_; }
   };
-  Wake wake(MonoTime deadline) { return {*this, deadline}; }
-
-  /// `co_await session.give_way()`: goes on after the other sessions had their turn.
-  struct GiveWay {
-    Session& session;
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> handle) noexcept { session.yield(handle); }
-    void await_resume() const noexcept {}
-  };
-  GiveWay give_way() { return {*this}; }
+  /// Parks until something happens.
+  Pause wake(MonoTime deadline) { return {*this, deadline, false}; }
+  /// Goes on after the other sessions had their turn, and not before, whatever happens.
+  Pause give_way(MonoTime deadline) { return {*this, deadline, true}; }
 
   /// The record whose age is watched while the session waits; nullptr for none.
   void watch(ExchangeRecord* record) { watched_ = record; }
@@ -68,14 +65,17 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
 
  private:
   reactor::Task<> serve();
+  reactor::Task<bool> serve_one();
   reactor::Task<bool> await_request(bool first);
   reactor::Task<> linger();
 
-  void on_ready(reactor::Socket&) override { resume(Woken::event); }
+  void on_ready(reactor::Socket&) override {
+    if (!yielded_) resume(Woken::event);
+  }
   void on_timer(MonoTime now) override;
   void on_resume() override;
   void park(std::coroutine_handle<> handle, MonoTime deadline);
-  void yield(std::coroutine_handle<> handle);
+  void yield(std::coroutine_handle<> handle, MonoTime deadline);
   void resume(Woken why);
   void finish_if_done();
 
@@ -85,6 +85,7 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   std::coroutine_handle<> parked_;
   MonoTime deadline_ = MonoTime::max();
   Woken woken_ = Woken::event;
+  unsigned served_in_turn_ = 0;  // requests since the session last waited
   bool idle_ = false, yielded_ = false, shut_down_ = false;
   ExchangeRecord* watched_ = nullptr;
   std::optional<reactor::Task<>> task_;

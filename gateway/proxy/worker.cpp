@@ -59,7 +59,13 @@ void Worker::drain() {
   draining_ = true;
   for (auto& listener : listeners_) listener->drain();
   for (Session* session = sessions_; session; session = session->next) session->drain();
-  if (!sessions_) reactor_.stop();
+  accepting_ = false;
+  stop_when_drained();
+}
+
+// Not while the queue is being emptied: a session that ends at once is not the last one then.
+void Worker::stop_when_drained() {
+  if (draining_ && !accepting_ && !sessions_) reactor_.stop();
 }
 
 void Worker::shut_down() {
@@ -128,7 +134,7 @@ void Worker::ended(Session& session) {
   reactor_.retire(std::unique_ptr<Session>(&session));
   if (was_full && !draining_)
     for (auto& listener : listeners_) listener->accept_later();
-  if (draining_ && !sessions_) reactor_.stop();
+  stop_when_drained();
 }
 
 }  // namespace canary::proxy

@@ -71,8 +71,6 @@ class Worker {
   /// The Date header's value, made once per second.
   std::string_view date();
   base::WallTime wall() const;
-  /// The next endpoint of a version to try first.
-  std::size_t rotation() { return rotation_++; }
 
   /// Whether the present request is to be logged; then its line goes to log_line().
   bool samples_access();
@@ -84,6 +82,7 @@ class Worker {
  private:
   class Housekeeping;
   void flush_access_log();
+  void stop_when_drained();
 
   std::size_t index_, workers_;
   reactor::Reactor reactor_;
@@ -97,8 +96,7 @@ class Worker {
   std::vector<std::unique_ptr<Listener>> listeners_;
   Session* sessions_ = nullptr;
   std::size_t session_count_ = 0;
-  std::size_t rotation_ = 0;
-  bool draining_ = false;
+  bool draining_ = false, accepting_ = true;
   std::int64_t date_second_ = 0;
   std::string date_;
   base::Duration wall_offset_{};  // wall time minus monotonic time, read once per second
