@@ -1,0 +1,161 @@
+// One worker of the data plane on a thread of its own, with a table made from a Config, and what it
+// has recorded.
+#pragma once
+
+#include <chrono>
+#include <future>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "proxy/worker.hpp"
+#include "reactor/tcp.hpp"
+#include "support/scripted_upstream.hpp"
+#include "traffic/build_table.hpp"
+
+namespace canary::test {
+
+using namespace std::chrono_literals;
+
+/// One model "m" on every path, with short timeouts. Port 0: no canary.
+inline config::Config one_model(std::uint16_t stable, std::uint16_t canary = 0) {
+  config::Config config;
+  config.data.timeouts = {.header = 300ms, .body_idle = 300ms, .keepalive_idle = 5s};
+  config::Model model;
+  model.name = "m";
+  model.match.push_back({.path_prefix = "/", .host = {}, .header_name = {}, .header_value = {}});
+  model.stable = {"m_v1", {{"127.0.0.1", stable}}};
+  if (canary != 0) {
+    model.canary.emplace();
+    model.canary->name = "m_v2";
+    model.canary->endpoints = {{"127.0.0.1", canary}};
+  }
+  model.timeouts = {.connect = 300ms, .first_byte = 300ms, .idle = 300ms, .total = 0s};
+  config.models.push_back(std::move(model));
+  return config;
+}
+
+/// The workers' cells of one version, summed.
+struct Recorded {
+  std::map<std::string, std::uint64_t> by_outcome;  // only those that occurred
+  std::map<std::string, std::uint64_t> by_code;     // "ok 200", "reset 0"
+  std::uint64_t started = 0, finished = 0, evidence = 0, errors = 0, failovers = 0;
+  std::uint64_t received = 0, sent = 0, samples = 0, over_slo = 0, over_trigger = 0;
+  std::uint64_t in_flight() const { return started - finished; }
+  std::uint64_t charges() const {
+    std::uint64_t sum = 0;
+    for (const auto& [outcome, count] : by_outcome) sum += count;
+    return sum;
+  }
+};
+
+inline Recorded recorded(const stats::VersionStats& stats) {
+  Recorded sum;
+  for (const auto& cell : stats.requests->all()) {
+    for (std::size_t i = 0; i < stats::outcome_count; ++i)
+      if (const auto count = cell.by_outcome[i].get())
+        sum.by_outcome[std::string(stats::name(static_cast<stats::Outcome>(i)))] += count;
+    cell.by_code.for_each([&](stats::Outcome outcome, std::uint16_t code, std::uint64_t count) {
+      sum.by_code[std::string(stats::name(outcome)) + " " + std::to_string(code)] += count;
+    });
+    sum.finished += cell.finished.get();
+    sum.started += cell.started.get();
+    sum.evidence += cell.evidence.get();
+    sum.errors += cell.evidence_errors.get();
+    sum.failovers += cell.failovers.get();
+    sum.received += cell.bytes_received.get();
+    sum.sent += cell.bytes_sent.get();
+  }
+  for (const auto& cell : stats.latency->all()) {
+    sum.samples += cell.samples.get();
+    sum.over_slo += cell.over_slo.get();
+    sum.over_trigger += cell.over_trigger.get();
+  }
+  return sum;
+}
+
+class RunningWorker {
+ public:
+  explicit RunningWorker(config::Config config, base::BasisPoints weight = 0)
+      : config(std::move(config)), worker_(0, 1, table(weight), nullptr) {
+    const int fd = reactor::listen_tcp(reactor::numeric_address("127.0.0.1", 0), true).value();
+    port = reactor::bound_port(fd);
+    worker_.add_listener(fd);
+    thread_ = std::thread([this] { worker_.run(); });
+  }
+  ~RunningWorker() {
+    worker_.reactor().inbox().post([this] {
+      worker_.drain();
+      worker_.shut_down();
+    });
+    thread_.join();
+  }
+
+  std::shared_ptr<const traffic::RoutingTable> table(base::BasisPoints weight) {
+    return traffic::build_table(config, {{"m", weight}}, traffic::lookup_numeric, ids_, registry_,
+                                ++generation_);
+  }
+  /// Runs `call` on the worker's thread, between events, and waits for what it returns.
+  template <class F>
+  auto ask(F call) {
+    std::promise<decltype(call(std::declval<proxy::Worker&>()))> promise;
+    worker_.reactor().inbox().post([&] {
+      if constexpr (std::is_void_v<decltype(call(worker_))>) {
+        call(worker_);
+        promise.set_value();
+      } else {
+        promise.set_value(call(worker_));
+      }
+    });
+    return promise.get_future().get();
+  }
+  void install(base::BasisPoints weight) {
+    ask([next = table(weight)](proxy::Worker& worker) { worker.install(next); });
+  }
+  /// What is recorded once everything is that the worker was already told of.
+  Recorded version(const std::string& name) {
+    ask([](proxy::Worker&) {});
+    for (const auto& stats : registry_.all())
+      if (stats->version == name) return recorded(*stats);
+    return {};
+  }
+  Recorded stable() { return version("m_v1"); }
+  Recorded canary() { return version("m_v2"); }
+  /// Asks the worker again and again, for as long as patience lasts.
+  template <class F>
+  bool eventually(F&& holds) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      ask([](proxy::Worker&) {});
+    }
+    return true;
+  }
+  std::uint64_t open_connections() {
+    return ask(
+        [](proxy::Worker& w) { return w.counters().accepted.get() - w.counters().closed.get(); });
+  }
+
+  config::Config config;
+  std::uint16_t port = 0;
+
+ private:
+  traffic::EndpointIds ids_;
+  stats::Registry registry_{1};
+  std::uint64_t generation_ = 0;
+  proxy::Worker worker_;
+  std::thread thread_;
+};
+
+/// A client of the gateway.
+class Client : public Wire {
+ public:
+  explicit Client(std::uint16_t port, int receive_buffer = 0)
+      : Wire(connect_to(port, receive_buffer)) {}
+  Message ask(std::string_view request, Kind kind = Kind::response) {
+    send(request);
+    return read_message(*this, kind);
+  }
+};
+
+}  // namespace canary::test

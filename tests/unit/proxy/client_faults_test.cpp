@@ -1,0 +1,155 @@
+// What clients do wrong, or stop doing: never the version's fault.
+#include <catch2/catch.hpp>
+
+#include "support/running_worker.hpp"
+
+namespace canary::proxy {
+namespace {
+
+using namespace test;
+
+const std::string chunked_post =
+    "POST / HTTP/1.1\r\nHost: gw\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+// Reads until the gateway ends the connection, and opens the gate then.
+Upstream::Script reads_on(Gate& ended, std::string first = {}) {
+  return [&ended, first = std::move(first)](Peer& peer) {
+    peer.request_head();
+    if (!first.empty()) peer.wire.send(first);
+    peer.wire.receive_all();
+    ended.open();
+  };
+}
+
+std::string empty_lines(int count) {
+  std::string lines;
+  for (int i = 0; i < count; ++i) lines += "\r\n";
+  return lines;
+}
+
+void check_not_charged(RunningWorker& gateway) {
+  REQUIRE(gateway.eventually([&] { return gateway.stable().charges() > 0; }));
+  const Recorded recorded = gateway.stable();
+  CHECK(recorded.by_outcome == std::map<std::string, std::uint64_t>{{"client_abort", 1}});
+  CHECK(recorded.evidence == 0);
+  CHECK(recorded.errors == 0);
+  CHECK(recorded.in_flight() == 0);
+}
+
+}  // namespace
+
+TEST_CASE("A client that leaves takes its upstream connection with it at once") {
+  const auto [name, request, first] = GENERATE(table<std::string, std::string, std::string>(
+      {{"while it waits", get("/"), ""},
+       {"in mid upload", "POST / HTTP/1.1\r\nHost: gw\r\nContent-Length: 9\r\n\r\npart", ""},
+       {"in mid chunk", chunked_post + "9\r\npart", ""},
+       {"in mid download", get("/"), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"}}));
+  CAPTURE(name);
+  Gate ended;
+  Upstream upstream(reads_on(ended, first));
+  config::Config config = one_model(upstream.port);
+  config.data.timeouts.body_idle = 60s;
+  config.models[0].timeouts = {.connect = 60s, .first_byte = 60s, .idle = 60s, .total = 0s};
+  RunningWorker gateway(config);
+  Client client(gateway.port);
+  client.send(request);
+  REQUIRE(upstream.saw(1));
+  if (!first.empty()) {
+    Message head;
+    REQUIRE(read_head(client, head));
+  }
+  client.close();
+  CHECK(ended.wait());
+  check_not_charged(gateway);
+}
+
+TEST_CASE("A client's broken, oversized or stalled body is its own fault") {
+  const auto [name, body, status, code] =
+      GENERATE(table<std::string, std::string, int, std::string>(
+          {{"bad chunk", "4\r\npart\r\nzz\r\n", 400, "bad_chunk"},
+           {"too large", "4\r\npart\r\n20\r\n" + std::string(32, 'x') + "\r\n", 413,
+            "request_too_large"},
+           {"stalled", "4\r\npart\r\n", 408, "body_timeout"}}));
+  CAPTURE(name);
+  Gate ended;
+  Upstream upstream(reads_on(ended));
+  config::Config config = one_model(upstream.port);
+  config.data.limits.request_body = 16;
+  RunningWorker gateway(config);
+  Client client(gateway.port);
+  const Message answer = client.ask(chunked_post + body);
+  CHECK(answer.status() == status);
+  CHECK(answer.field("Connection") == "close");
+  CHECK_THAT(answer.body, Catch::Contains(code));
+  CHECK(ended.wait());
+  CHECK_FALSE(client.receive());
+  check_not_charged(gateway);
+}
+
+TEST_CASE("The upstream never sees an end of a body that was broken") {
+  Gate ended;
+  std::string seen;
+  Upstream upstream([&](Peer& peer) {
+    peer.request_head();
+    seen = peer.wire.receive_all();
+    ended.open();
+  });
+  RunningWorker gateway(one_model(upstream.port));
+  Client client(gateway.port);
+  CHECK(client.ask(chunked_post + "4\r\npart\r\nzz\r\n").status() == 400);
+  REQUIRE(ended.wait());
+  CHECK(seen.find("0\r\n\r\n") == std::string::npos);
+}
+
+TEST_CASE("timeouts.total is not held against the version while the client stalls its body") {
+  Gate ended;
+  Upstream upstream(reads_on(ended));
+  config::Config config = one_model(upstream.port);
+  config.data.timeouts.body_idle = 60s;
+  config.models[0].timeouts.total = 200ms;
+  RunningWorker gateway(config);
+  CHECK(Client(gateway.port).ask(chunked_post + "4\r\npart\r\n").status() == 408);
+  check_not_charged(gateway);
+}
+
+TEST_CASE("A client that stops reading is dropped after body_idle") {
+  Gate ended;
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    peer.wire.send(ok(std::string(32 << 20, 'x')));
+    ended.open();
+  });
+  config::Config config = one_model(upstream.port);
+  config.models[0].timeouts.idle = 60s;
+  RunningWorker gateway(config);
+  Client client(gateway.port, 4096);
+  client.send(get("/"));
+  CHECK(ended.wait());  // the gateway has closed: the send ended
+  check_not_charged(gateway);
+}
+
+TEST_CASE("A request that is refused before a version is picked reaches no upstream") {
+  const auto [request, status] = GENERATE(table<std::string, int>(
+      {{"BAD\r\n\r\n", 400},
+       {get("/", "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n"), 400},
+       {"GET / HTTP/1.1\r\n\r\n", 400},
+       {get("/" + std::string(70 << 10, 'x')), 414},
+       {get("/", "X: " + std::string(70 << 10, 'x') + "\r\n"), 431},
+       {"POST / HTTP/1.1\r\nHost: gw\r\nContent-Length: 17\r\n\r\n", 413},
+       {"GET / HTT", 408},
+       {empty_lines(1 << 19), 400}}));
+  CAPTURE(request.substr(0, 40));
+  Upstream upstream(always(ok("never")));
+  config::Config config = one_model(upstream.port);
+  config.data.limits.request_body = 16;
+  RunningWorker gateway(config);
+  Client client(gateway.port);
+  const Message answer = client.ask(request);
+  CHECK(answer.status() == status);
+  CHECK(answer.field("Connection") == "close");
+  CHECK_FALSE(client.receive());
+  CHECK(gateway.stable().started == 0);
+  CHECK(upstream.connections() == 0);
+}
+
+}  // namespace canary::proxy

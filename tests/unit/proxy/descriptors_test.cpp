@@ -1,0 +1,89 @@
+// What happens when there is no descriptor left.
+#include <catch2/catch.hpp>
+
+#include <sys/resource.h>
+
+#include "support/running_worker.hpp"
+
+// UBSan needs a descriptor of its own to look at an object of a type that it has not seen before.
+#ifdef __has_feature
+#define CANARY_UBSAN __has_feature(undefined_behavior_sanitizer)
+#else
+#define CANARY_UBSAN 0
+#endif
+#if !CANARY_UBSAN
+
+namespace canary::proxy {
+namespace {
+
+using namespace test;
+
+std::uint64_t accept_errors(RunningWorker& gateway) {
+  return gateway.ask([](Worker& worker) { return worker.counters().accept_errors.get(); });
+}
+
+/// Lowers the limit to the descriptors that are open now, until it goes.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = ::dup(0);  // the lowest free number
+    ::close(next);
+    const rlimit none{static_cast<rlim_t>(next), before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("Out of descriptors, accepting backs off, and goes on when there are some again") {
+  Upstream upstream(always(ok("served")));
+  RunningWorker gateway(one_model(upstream.port));
+  Client before(gateway.port);
+  CHECK(before.ask(get("/")).body == "served");
+  CHECK(accept_errors(gateway) == 0);
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  Wire late(fd);
+  std::uint64_t errors = 0, served = 0;
+  bool failed = false;
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    const NoDescriptors none;
+    const sockaddr_in address = loopback(gateway.port);
+    ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    failed = gateway.eventually([&] { return accept_errors(gateway) >= 2; });
+    for (int i = 0; i < 200; ++i) served += before.ask(get("/")).body == "served";
+    errors = accept_errors(gateway);
+  }
+  const auto tenths = (std::chrono::steady_clock::now() - begin) / 100ms;
+  CHECK(failed);
+  CHECK(served == 200);
+  CHECK(errors <= static_cast<std::uint64_t>(tenths) + 2);  // ten tries per second, and no loop
+  late.send(get("/"));
+  CHECK(read_message(late).body == "served");
+}
+
+TEST_CASE("Out of descriptors for an upstream is the gateway's own fault, and no failover") {
+  Upstream stable(always(ok("stable"))), canary(always(ok("canary")));
+  RunningWorker gateway(one_model(stable.port, canary.port));
+  Client client(gateway.port);
+  CHECK(client.ask(get("/")).body == "stable");
+  gateway.install(10000);
+  Message answer;
+  {
+    const NoDescriptors none;
+    answer = client.ask(get("/"));
+  }
+  CHECK(answer.status() == 503);
+  CHECK(answer.field("Retry-After") == "1");
+  CHECK(gateway.canary().by_outcome == std::map<std::string, std::uint64_t>{{"gateway_error", 1}});
+  CHECK(gateway.stable().started == 1);
+}
+
+}  // namespace canary::proxy
+
+#endif
