@@ -25,8 +25,8 @@ void append_ms(std::string& out, std::string_view key, Duration value) {
 }  // namespace
 
 void write_access_line(std::string& out, std::string_view request, std::string_view request_id,
-                       std::string_view peer, const ExchangeRecord& record, base::WallTime wall,
-                       MonoTime now) {
+                       std::string_view peer, std::uint16_t status, const ExchangeRecord& record,
+                       base::WallTime wall, MonoTime now) {
   const auto space = request.find(' ');
   out = "{\"time\":\"";
   out += base::format_time(wall);
@@ -35,6 +35,7 @@ void write_access_line(std::string& out, std::string_view request, std::string_v
   append_text(out, "client", peer);
   append_text(out, "method", request.substr(0, space));
   append_text(out, "target", request.substr(space + 1).substr(0, most_target));
+  if (status) (out += ",\"status\":") += std::to_string(status);
   if (record.version()) {
     append_text(out, "model", record.model()->name);
     append_text(out, "version", record.version()->name);

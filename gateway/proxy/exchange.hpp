@@ -111,6 +111,7 @@ class Exchange {
   stats::Outcome reply_outcome_ = stats::Outcome::ok;
   std::array<char, 128> request_id_;
   std::uint8_t request_id_size_ = 0;
+  std::uint16_t status_sent_ = 0;  // to the client; 0: nothing
   std::uint8_t interim_responses_ = 0;
 
   // The request

@@ -27,6 +27,7 @@ void Exchange::start_delivery() {
   const bool events = base::iequals(type.substr(0, type.find(';')), "text/event-stream");
   record_.response_started(worker_.reactor().now(), head.status, events);
   reply_outcome_ = outcome_of(head.status, head.retry_after);
+  status_sent_ = head.status;
   upstream_keeps_ = head.keep_alive && upload_done_;
   const bool until_close = head.framing == http::Framing::until_close;
   const bool chunked = !http_1_0_ && (until_close || head.framing == http::Framing::chunked);
@@ -117,6 +118,7 @@ reactor::Task<bool> Exchange::answer() {
   session_.reply().clear();
   const MonoTime now = worker_.reactor().now();
   record_.finish(refused_.outcome, now, received(), 0);
+  status_sent_ = own_body_ ? 200 : refused_.status;
   log_access();
   const bool silent = !own_body_ && refused_.status == 0;
   if (silent) co_return false;
@@ -154,7 +156,7 @@ void Exchange::build_answer() {
   std::string body;
   if (!own_body_) http::append_error_body(body, refused_.code, refused_.message, request_id());
   http::OwnResponse response;
-  response.status = own_body_ ? 200 : refused_.status;
+  response.status = status_sent_;
   response.body = own_body_ ? *own_body_ : body;
   response.request_id = request_id();
   if (version_) response.model_version = version_header();
@@ -173,8 +175,8 @@ std::string_view Exchange::version_header() const {
 
 void Exchange::log_access() {
   if (logged_request_.empty()) return;
-  write_access_line(worker_.line, logged_request_, request_id(), session_.peer(), record_,
-                    worker_.wall(), worker_.reactor().now());
+  write_access_line(worker_.line, logged_request_, request_id(), session_.peer(),
+                    status_sent_, record_, worker_.wall(), worker_.reactor().now());
   worker_.log_line(worker_.line);
 }
 
