@@ -94,6 +94,7 @@ void Exchange::keep_upstream() {
 bool Exchange::delivered(MonoTime now) {
   record_.finish(reply_outcome_, now, received(), download_->reader().body_bytes());
   log_access();
+  worker_.race_allowance().answered();
   // Bytes behind the end of the response belong to nobody: such a connection is not used again.
   const bool clean = session_.reply().empty() && !upstream_->socket.hung_up();
   session_.reply().clear();

@@ -4,6 +4,7 @@
 #include "http/build_head.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/worker.hpp"
+#include "reactor/tcp.hpp"
 
 namespace canary::proxy {
 namespace {
@@ -170,8 +171,10 @@ Exchange::Reply Exchange::reply_broken() {
     upstream_.reset();
     return Reply::retry;
   }
+  const bool excused = race && (!reactor::all_acknowledged(upstream_->socket.fd()) ||
+                                worker_.race_allowance().take());
   return refuse(502, "upstream_reset", "the model server closed the connection without an answer",
-                race ? Outcome::gateway_error : Outcome::reset);
+                excused ? Outcome::gateway_error : Outcome::reset);
 }
 
 MonoTime Exchange::reply_deadline() const {

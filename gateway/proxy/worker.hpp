@@ -13,6 +13,7 @@
 #include "http/response_head.hpp"
 #include "log/access_log.hpp"
 #include "proxy/listener.hpp"
+#include "proxy/race_allowance.hpp"
 #include "proxy/table_pin.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "reactor/buffer.hpp"
@@ -54,6 +55,7 @@ class Worker {
   reactor::BufferPool& buffers() { return buffers_; }
   UpstreamPool& upstreams() { return upstreams_; }
   base::Random& random() { return random_; }
+  RaceAllowance& race_allowance() { return race_allowance_; }
   WorkerCounters& counters() { return counters_; }
   const WorkerCounters& counters() const { return counters_; }
   TablePin table() { return TablePin(current_); }
@@ -89,6 +91,7 @@ class Worker {
   reactor::BufferPool buffers_;
   UpstreamPool upstreams_;
   base::Random random_;
+  RaceAllowance race_allowance_;
   WorkerCounters counters_;
   LocalTable* current_ = nullptr;
   TablePin current_pin_;

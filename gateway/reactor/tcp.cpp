@@ -1,7 +1,7 @@
 #include "reactor/tcp.hpp"
 
 #include <arpa/inet.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -121,6 +121,14 @@ int connect_error(int fd) {
   socklen_t length = sizeof error;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
   return error;
+}
+
+bool all_acknowledged(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return true;
+  if (length < offsetof(tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent) return true;
+  return info.tcpi_bytes_acked >= info.tcpi_bytes_sent;
 }
 
 }  // namespace canary::reactor

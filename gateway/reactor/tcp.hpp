@@ -36,5 +36,8 @@ int accept_tcp(int listener, sockaddr_storage& peer);
 int connect_tcp(const sockaddr_storage& address, socklen_t length);
 /// What a connect in progress came to, once the socket is writable: 0 or an errno.
 int connect_error(int fd);
+/// Whether the peer's kernel has acknowledged every byte that was sent, also on a connection that
+/// has ended by now. True when the kernel does not tell.
+bool all_acknowledged(int fd);
 
 }  // namespace canary::reactor

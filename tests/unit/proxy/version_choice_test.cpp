@@ -64,6 +64,20 @@ TEST_CASE("A POST on a reused connection that dies is not repeated, and not char
   CHECK(gateway.stable().errors == 0);
 }
 
+TEST_CASE("A version that keeps dying on what it was sent is charged, reused connection or not") {
+  Upstream upstream([](Peer& peer) {
+    peer.request();
+    peer.wire.send(ok("first"));
+    peer.request();
+  });
+  RunningWorker gateway(one_model(upstream.port));
+  const int rounds = RaceAllowance::burst + 4;
+  for (int i = 0; i < rounds; ++i) CHECK(ask_twice(gateway, post("/", "body")).status() == 502);
+  CHECK(upstream.seen().size() == 2 * rounds);
+  CHECK(gateway.stable().by_outcome ==
+        Charges{{"gateway_error", RaceAllowance::burst}, {"ok", rounds}, {"reset", 4}});
+}
+
 TEST_CASE("With retry_reused_post a POST is repeated, once") {
   Upstream upstream(dies_when_reused());
   config::Config config = one_model(upstream.port);
