@@ -112,13 +112,7 @@ bool Exchange::admit() {
   keep_alive_ = head.keep_alive;
   has_body_ = head.framing != http::Framing::none;
   parsed_ = true;
-  const std::string_view id = head.find("X-Request-Id");
-  if (http::sane_request_id(id)) {
-    request_id_size_ = static_cast<std::uint8_t>(id.copy(request_id_.data(), request_id_.size()));
-  } else {
-    base::write_uuid_v7(request_id_.data(), worker_.wall(), worker_.random());
-    request_id_size_ = base::uuid_length;
-  }
+  take_request_id(head.find("X-Request-Id"));
   if (worker_.samples_access()) ((logged_request_ = head.method) += ' ') += head.target;
   if (internal()) return false;
   if (head.framing == http::Framing::length && head.content_length > table_->limits.request_body) {
@@ -126,6 +120,17 @@ bool Exchange::admit() {
     return false;
   }
   return true;
+}
+
+// The client's own when it is sane, else a new one. Every answer carries it, refusals included.
+void Exchange::take_request_id(std::string_view offered) {
+  if (http::sane_request_id(offered)) {
+    request_id_size_ =
+        static_cast<std::uint8_t>(offered.copy(request_id_.data(), request_id_.size()));
+  } else {
+    base::write_uuid_v7(request_id_.data(), worker_.wall(), worker_.random());
+    request_id_size_ = base::uuid_length;
+  }
 }
 
 // The data listener's own namespace: one answer, and no way through to an upstream.

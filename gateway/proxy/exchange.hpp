@@ -48,6 +48,7 @@ class Exchange {
   reactor::Task<bool> read_head();
   bool parse();  // the head into the worker's scratch, unless it is there; false: refused_
   bool admit();  // false: refused_, or own_body_ is the answer
+  void take_request_id(std::string_view offered);
   bool internal();
   bool choose();                // pins the present table and picks; false: refused_
   reactor::Task<bool> reach();  // false: refused_

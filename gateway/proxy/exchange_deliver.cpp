@@ -120,6 +120,7 @@ reactor::Task<bool> Exchange::answer() {
   const MonoTime now = worker_.reactor().now();
   record_.finish(refused_.outcome, now, received(), 0);
   status_sent_ = own_body_ ? 200 : refused_.status;
+  if (request_id_size_ == 0) take_request_id({});  // the head was not understood
   log_access();
   const bool silent = !own_body_ && refused_.status == 0;
   if (silent) co_return false;

@@ -147,6 +147,8 @@ TEST_CASE("A request that is refused before a version is picked reaches no upstr
   const Message answer = client.ask(request);
   CHECK(answer.status() == status);
   CHECK(answer.field("Connection") == "close");
+  CHECK(answer.field("X-Request-Id").size() == base::uuid_length);
+  CHECK(answer.body.find(answer.field("X-Request-Id")) != std::string::npos);
   CHECK_FALSE(client.receive());
   CHECK(gateway.stable().started == 0);
   CHECK(upstream.connections() == 0);
