@@ -19,7 +19,7 @@ struct CommandLine {
   bool check_json = false, version_json = false;
   cli::Options status;
   cli::SetOptions set;
-  cli::RolloutOptions resume, rollback;
+  cli::RolloutOptions resume, rollback, promote, pause;
   cli::HistoryOptions history;
   int exit_status = 0;
 };
@@ -140,8 +140,12 @@ int main(int argc, char** argv) {
   add_set(app, line);
   add_rollout(app, "rollback", "Take the canary's weight to 0 and keep it there", line.rollback,
               line.exit_status, cli::run_rollback);
-  add_rollout(app, "resume", "Open the latch that a rollback closed", line.resume, line.exit_status,
-              cli::run_resume);
+  add_rollout(app, "resume", "Open the latch that a rollback closed, or end a pause", line.resume,
+              line.exit_status, cli::run_resume);
+  add_rollout(app, "promote", "End the present phase of the plan", line.promote, line.exit_status,
+              cli::run_promote);
+  add_rollout(app, "pause", "End no phase until resumed; triggers still fire", line.pause,
+              line.exit_status, cli::run_pause);
   add_history(app, line);
   add_version(app, line);
   try {

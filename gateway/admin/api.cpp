@@ -36,8 +36,9 @@ const std::vector<Api::Route>& Api::routes() {
       {{"internal", "flags", "*"}, "DELETE", &Api::delete_flag},
       {{"internal", "rollouts", "*", "resume"}, "POST", &Api::resume},
       {{"internal", "rollouts", "*", "rollback"}, "POST", &Api::rollback},
-      {{"internal", "rollouts", "*", "pause"}, "POST", &Api::not_supported},
-      {{"internal", "rollouts", "*", "promote"}, "POST", &Api::not_supported},
+      {{"internal", "rollouts", "*", "pause"}, "POST", &Api::pause},
+      {{"internal", "rollouts", "*", "promote"}, "POST", &Api::promote},
+      {{"internal", "rollouts", "*", "complaint"}, "POST", &Api::complaint},
       {{"internal", "reload"}, "POST", &Api::reload},
       {{"internal", "history"}, "GET", &Api::history},
       {{"internal", "healthz"}, "GET", &Api::healthz, true},
@@ -146,8 +147,9 @@ void Api::delete_flag(const Call& call) {
                       });
 }
 
-void Api::command(const Call& call, bool is_rollback) {
-  const auto body = JsonBody::read(call.request.body, {"reason", "by", "mode"});
+void Api::command(const Call& call, const Command& run, bool has_mode) {
+  const auto body = has_mode ? JsonBody::read(call.request.body, {"reason", "by", "mode"})
+                             : JsonBody::read(call.request.body, {"reason", "by"});
   if (!body) return call.fail(400, "bad_request", body.error().message());
   const auto mode = body->text("mode", 32, "immediate");
   if (!mode) return call.fail(400, "bad_request", mode.error().message());
@@ -157,20 +159,33 @@ void Api::command(const Call& call, bool is_rollback) {
     return call.fail(400, "bad_request", "unknown mode '" + *mode + "' (known: immediate)");
   auto actor = read_actor(*body, true);
   if (!actor) return call.fail(400, "bad_request", actor.error().message());
-  const std::string& model = call.path[2];
-  auto done = [respond = call.respond, model](control::Outcome outcome) {
+  run(call.path[2], std::move(*actor), answer_command(call));
+}
+
+control::Done Api::answer_command(const Call& call) {
+  return [respond = call.respond, model = call.path[2]](const control::Outcome& outcome) {
     if (outcome.status != 200) return respond(refused(outcome));
     respond(json(command_json(model, outcome.weight, outcome.durable)));
   };
-  const auto& run = is_rollback ? backend_.rollback : backend_.resume;
-  run(model, std::move(*actor), std::move(done));
 }
 
-void Api::resume(const Call& call) { command(call, false); }
-void Api::rollback(const Call& call) { command(call, true); }
+void Api::resume(const Call& call) { command(call, backend_.resume, true); }
+void Api::rollback(const Call& call) { command(call, backend_.rollback, true); }
+void Api::pause(const Call& call) { command(call, backend_.pause, false); }
+void Api::promote(const Call& call) { command(call, backend_.promote, false); }
 
-void Api::not_supported(const Call& call) {
-  call.fail(501, "not_supported", "'" + call.path[3] + "' is not supported yet");
+void Api::complaint(const Call& call) {
+  const auto body = JsonBody::read(call.request.body, {"severity", "reason", "by"});
+  if (!body) return call.fail(400, "bad_request", body.error().message());
+  const auto severity = body->text("severity", 32);
+  if (!severity) return call.fail(400, "bad_request", severity.error().message());
+  if (*severity != "critical" && *severity != "minor")
+    return call.fail(400, "bad_request",
+                     "severity: expected critical or minor, found '" + *severity + "'");
+  auto actor = read_actor(*body, true);
+  if (!actor) return call.fail(400, "bad_request", actor.error().message());
+  backend_.complaint(call.path[2], *severity == "critical", std::move(*actor),
+                     answer_command(call));
 }
 
 void Api::reload(const Call& call) {

@@ -41,13 +41,17 @@ class Api {
   void delete_flag(const Call& call);
   void resume(const Call& call);
   void rollback(const Call& call);
-  void not_supported(const Call& call);
+  void pause(const Call& call);
+  void promote(const Call& call);
+  void complaint(const Call& call);
   void reload(const Call& call);
   void history(const Call& call);
   void healthz(const Call& call);
   void readyz(const Call& call);
   void metrics(const Call& call);
-  void command(const Call& call, bool is_rollback);
+  using Command = std::function<void(const std::string&, rollout::Actor, control::Done)>;
+  void command(const Call& call, const Command& run, bool has_mode);
+  static control::Done answer_command(const Call& call);
   /// The model whose canary has this name; answers 404 itself when there is none.
   std::optional<control::ModelView> find_flag(const Call& call);
 

@@ -24,6 +24,15 @@ Backend backend_of(control::Controller& controller, std::function<ProcessCounter
   backend.resume = [c](const std::string& model, Actor actor, Done done) {
     c->resume(model, std::move(actor), std::move(done));
   };
+  backend.promote = [c](const std::string& model, Actor actor, Done done) {
+    c->promote(model, std::move(actor), std::move(done));
+  };
+  backend.pause = [c](const std::string& model, Actor actor, Done done) {
+    c->pause(model, std::move(actor), std::move(done));
+  };
+  backend.complaint = [c](const std::string& model, bool critical, Actor actor, Done done) {
+    c->complaint(model, critical, std::move(actor), std::move(done));
+  };
   backend.reload = [c](std::string actor, Done done) {
     c->reload(std::move(actor), std::move(done));
   };

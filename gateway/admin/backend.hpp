@@ -35,6 +35,10 @@ struct Backend {
   std::function<void(const std::string& canary, rollout::Actor, control::Done)> clear_flag;
   std::function<void(const std::string& model, rollout::Actor, control::Done)> rollback;
   std::function<void(const std::string& model, rollout::Actor, control::Done)> resume;
+  std::function<void(const std::string& model, rollout::Actor, control::Done)> promote;
+  std::function<void(const std::string& model, rollout::Actor, control::Done)> pause;
+  std::function<void(const std::string& model, bool critical, rollout::Actor, control::Done)>
+      complaint;
   std::function<void(std::string actor, control::Done)> reload;
   std::function<void(std::string model, std::size_t limit, HistoryDone)> history;
   std::function<std::vector<std::shared_ptr<stats::VersionStats>>()> versions;

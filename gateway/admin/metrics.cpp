@@ -157,7 +157,8 @@ void add_decisions(std::vector<MetricFamily>& page, const Backend& backend,
   for (const auto& model : status.models) {
     if (!model.canary) continue;
     refusals[model.model] = 0;
-    rollbacks[{model.model, "operator", "immediate"}] = 0;
+    for (const char* trigger : {"operator", "critical_bug"})
+      rollbacks[{model.model, trigger, "immediate"}] = 0;
     for (const auto& reading : model.criteria)
       rollbacks[{model.model, reading.criterion, "immediate"}] = 0;
   }

@@ -1,5 +1,7 @@
 #include "admin/views.hpp"
 
+#include <algorithm>
+
 #include "admin/json_writer.hpp"
 #include "base/clock.hpp"
 #include "base/units.hpp"
@@ -41,12 +43,30 @@ void write_version(JsonWriter& out, const std::string& model, const std::string&
   });
 }
 
-void write_rollout(JsonWriter& out, const rollout::State& state) {
+double in_seconds(base::Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+void write_rollout(JsonWriter& out, const control::ModelView& model) {
+  const rollout::State& state = model.rollout;
   out.key("rollout").object([&] {
-    out.field("status", name(state.status)).key("phase").null();
+    out.field("status", name(state.status)).key("phase");
+    if (model.phase)
+      out.value(std::uint64_t{model.phase->number});
+    else
+      out.null();
     out.field("reason", state.reason);
     write_time(out, "since", state.since);
     out.field("latched", state.latched).field("attempt", state.attempt);
+    out.field("paused", state.paused);
+    if (!model.phase) return;
+    const control::PhaseView& phase = *model.phase;
+    out.field("phases", std::uint64_t{phase.count});
+    out.field("percentage", percent(phase.percentage));
+    out.field("hold_seconds", in_seconds(phase.hold));
+    out.field("judged_seconds", in_seconds(phase.judged));
+    out.field("left_seconds", in_seconds(phase.hold - std::min(phase.judged, phase.hold)));
+    out.field("spent_seconds", in_seconds(phase.spent));
   });
 }
 
@@ -60,7 +80,7 @@ void write_model(JsonWriter& out, const control::ModelView& model, const InFligh
     else
       out.null();
     write_weight(out, model.weight);
-    write_rollout(out, model.rollout);
+    write_rollout(out, model);
     out.key("criteria").array([&] {
       for (const auto& reading : model.criteria) write_reading(out, reading);
     });
@@ -163,6 +183,11 @@ std::string history_json(const std::vector<store::HistoryRow>& rows) {
           out.field("generation", row.generation).field("kind", row.entry.kind);
           out.field("actor", row.entry.actor).field("reason", row.entry.reason);
           out.field("before", percent(row.entry.before)).field("after", percent(row.entry.after));
+          out.key("phase");
+          if (row.entry.phase > 0)
+            out.value(std::uint64_t{row.entry.phase});
+          else
+            out.null();
           out.key("reading");
           if (row.entry.reading)
             write_reading(out, *row.entry.reading);

@@ -37,6 +37,7 @@ Reading blank(std::string criterion, std::uint64_t samples, const Thresholds& li
 bool too_few(Reading& reading, const Thresholds& limits) {
   const std::uint64_t needed = std::max<std::uint64_t>(limits.min_samples, 1);
   if (reading.samples >= needed) return false;
+  reading.enough = false;
   reading.verdict = Verdict::inconclusive;
   reading.reason = std::to_string(reading.samples) + " of " + std::to_string(needed) + " samples " +
                    in_window(limits);

@@ -20,6 +20,7 @@ struct Reading {
   double limit = 0;  // the trigger: a value above it is a failure
   std::uint64_t samples = 0;
   std::string reason;  // "error rate 4.2% > 0.5% (42 of 1000 requests in 1m)"
+  bool enough = true;  // false: too few samples for any verdict, so the time is not judged
 };
 
 }  // namespace canary::analysis

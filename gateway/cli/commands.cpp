@@ -170,6 +170,14 @@ int run_rollback(const RolloutOptions& options, const Terminal& terminal) {
   return run_rollout(options, terminal, "rollback", "rolled back");
 }
 
+int run_promote(const RolloutOptions& options, const Terminal& terminal) {
+  return run_rollout(options, terminal, "promote", "promoted");
+}
+
+int run_pause(const RolloutOptions& options, const Terminal& terminal) {
+  return run_rollout(options, terminal, "pause", "paused");
+}
+
 int run_history(const HistoryOptions& options, const Terminal& terminal) {
   std::string target = "/internal/history?limit=" + std::to_string(options.limit);
   if (!options.model.empty()) target += "&model=" + escape(options.model);

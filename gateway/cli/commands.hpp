@@ -47,7 +47,7 @@ struct SetOptions : Options {
   std::string reason;
 };
 
-/// resume MODEL, rollback MODEL: --reason is required.
+/// resume, rollback, promote, pause MODEL: --reason is required.
 struct RolloutOptions : Options {
   std::string model;
   std::string by = default_by();
@@ -63,6 +63,8 @@ int run_status(const Options& options, const Terminal& terminal);
 int run_set(const SetOptions& options, const Terminal& terminal);
 int run_resume(const RolloutOptions& options, const Terminal& terminal);
 int run_rollback(const RolloutOptions& options, const Terminal& terminal);
+int run_promote(const RolloutOptions& options, const Terminal& terminal);
+int run_pause(const RolloutOptions& options, const Terminal& terminal);
 int run_history(const HistoryOptions& options, const Terminal& terminal);
 /// The binary's own version; asks nobody.
 int run_version(bool json, const Terminal& terminal);

@@ -120,6 +120,24 @@ std::string criteria_table(const json::array& criteria, const Style& style) {
   return out;
 }
 
+base::Duration seconds_at(const json::value& value) {
+  return std::chrono::duration_cast<base::Duration>(
+      std::chrono::duration<double>(std::clamp(number(value), 0.0, 1e9)));
+}
+
+std::string phase_line(const json::value& rollout) {
+  if (!at(rollout, "phase").is_number()) return {};
+  const bool complete = text(at(rollout, "status")) == "complete";
+  return "  " + left("phase", 9) + base::format_number(number(at(rollout, "phase")), 15) + " of " +
+         base::format_number(number(at(rollout, "phases")), 15) + ": " +
+         percent(at(rollout, "percentage")) + " for " +
+         age(seconds_at(at(rollout, "hold_seconds"))) +
+         (complete ? std::string(", done")
+                   : ", " + age(seconds_at(at(rollout, "judged_seconds"))) + " judged, " +
+                         age(seconds_at(at(rollout, "left_seconds"))) + " left") +
+         "\n";
+}
+
 std::string model_block(const json::value& model, const Style& style) {
   const std::string name = text(at(model, "name"));
   std::string out = "\n" + paint(style.colour, Colour::bold, name);
@@ -140,6 +158,7 @@ std::string model_block(const json::value& model, const Style& style) {
                       width);
   out += version_line("canary", canary, base::format_number(effective) + "%", width);
   out += weight_line(at(model, "weight"), style);
+  out += phase_line(rollout);
   if (truth(at(rollout, "latched")))
     out += "  " + left("latched", 9) + "stays at 0% until:  canary-gateway resume " + name +
            " --reason \"...\"\n";

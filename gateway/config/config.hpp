@@ -97,7 +97,7 @@ struct Version {
 };
 
 struct Canary : Version {
-  BasisPoints rollout_percentage = 0;
+  BasisPoints rollout_percentage = 0;  // with a plan: 100%, unless the file says otherwise
 };
 
 struct StickySource {
@@ -138,6 +138,24 @@ struct SuccessLimits {
 struct TriggerLimits {
   double error_rate = 0.005;
   double latency_p95 = 1.5;
+  bool critical_bug = true;  // a person's critical complaint rolls back
+};
+
+struct Phase {
+  BasisPoints percentage = 0;
+  Duration hold{};  // of time in which there was enough traffic to judge
+  bool operator==(const Phase&) const = default;
+};
+
+/// The runbook's four weeks, unless the file says otherwise. Each phase's percentage is above that
+/// of the phase before, so a percentage names its phase.
+struct Plan {
+  enum class Advance : std::uint8_t { automatic, manual };
+  enum class OnInsufficientData : std::uint8_t { hold, advance, rollback };
+  std::vector<Phase> phases{{1000, 168h}, {5000, 168h}, {base::full_weight, 336h}};
+  Advance advance = Advance::automatic;
+  OnInsufficientData on_insufficient_data = OnInsufficientData::hold;
+  bool operator==(const Plan&) const = default;
 };
 
 struct ThresholdJudge {
@@ -160,6 +178,7 @@ struct Model {
   bool failover = true;
   bool version_header = true;    // X-Model-Version on responses
   bool stable_unproven = false;  // stable.unproven: accept
+  std::optional<Plan> plan;
   SuccessLimits success;
   TriggerLimits triggers;
   ThresholdJudge judge;

@@ -19,9 +19,9 @@ void read_access_log(Section& log, AccessLog& out);
 void read_model(Section& section, Model& out);
 void read_match(const Field& list, std::vector<Match>& out);
 void read_stable(Section& section, Model& out);
-void read_canary(Section& section, Canary& out);
-void read_traffic(Section& model, Model& out);  // sticky, override, timeouts, upstream, health
-void read_judging(Section& model, Model& out);  // slo, errors, success, triggers, judge, plan ...
+bool read_canary(Section& section, Canary& out);  // whether it says its percentage
+void read_traffic(Section& model, Model& out);    // sticky, override, timeouts, upstream, health
+void read_judging(Section& model, Model& out);    // slo, errors, success, triggers, judge, plan ...
 
 /// Rules that no single key can break.
 void validate(const Config& config, Report& report);

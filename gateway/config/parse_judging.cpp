@@ -32,6 +32,31 @@ void read_judge(Section& section, ThresholdJudge& out) {
   section["per"].not_yet();
 }
 
+void read_phases(const Field& field, std::vector<Phase>& out) {
+  if (!field.present()) return;
+  out.clear();
+  field.list([&](const Field& element) {
+    Phase& phase = out.emplace_back();
+    element.section([&](Section& section) {
+      section.required("percentage", "a percentage above 0").weight(phase.percentage);
+      section.required("hold", "a duration, such as 7d").duration(phase.hold, positive);
+    });
+  });
+  if (field.is_empty_list()) field.problem("at least one phase");
+}
+
+void read_plan(Section& section, Plan& out) {
+  using Advance = Plan::Advance;
+  using OnInsufficientData = Plan::OnInsufficientData;
+  read_phases(section["phases"], out.phases);
+  section["advance"].choice<Advance>(
+      out.advance, {{"automatic", Advance::automatic}, {"manual", Advance::manual}});
+  section["on_insufficient_data"].choice<OnInsufficientData>(
+      out.on_insufficient_data, {{"hold", OnInsufficientData::hold},
+                                 {"advance", OnInsufficientData::advance},
+                                 {"rollback", OnInsufficientData::rollback}});
+}
+
 void read_rollback(Section& section) {
   section["mode"].not_yet({"immediate"});
   for (const auto* key : {"ladder", "rung_hold", "watch", "drain"}) section[key].not_yet();
@@ -62,11 +87,11 @@ void read_judging(Section& model, Model& out) {
   model["success"].section([&](Section& section) { read_limits(section, out.success); });
   model["triggers"].section([&](Section& section) {
     read_limits(section, out.triggers);
-    section["critical_bug"].not_yet({"false"});
+    section["critical_bug"].boolean(out.triggers.critical_bug);
   });
   model["judge"].section([&](Section& section) { read_judge(section, out.judge); });
   model["rollback"].section(read_rollback);
-  model["plan"].not_yet();
+  model["plan"].section([&](Section& section) { read_plan(section, out.plan.emplace()); });
   model["quality"].not_yet({"[]"});
 }
 

@@ -56,9 +56,12 @@ void read_stable(Section& section, Model& out) {
   out.stable_unproven = unproven.present();
 }
 
-void read_canary(Section& section, Canary& out) {
+/// Whether the percentage stands in the file.
+bool read_canary(Section& section, Canary& out) {
   read_version(section, out);
-  section["rollout_percentage"].weight(out.rollout_percentage);
+  const Field percentage = section["rollout_percentage"];
+  percentage.weight(out.rollout_percentage);
+  return percentage.present();
 }
 
 void read_model(Section& section, Model& out) {
@@ -67,10 +70,14 @@ void read_model(Section& section, Model& out) {
   section.required("stable", "a version and its endpoints").section([&](Section& stable) {
     read_stable(stable, out);
   });
-  section["canary"].section([&](Section& canary) { read_canary(canary, out.canary.emplace()); });
+  bool asked = false;
+  section["canary"].section(
+      [&](Section& canary) { asked = read_canary(canary, out.canary.emplace()); });
   section["attempt"].number(out.attempt, {1, 4294967295});
   read_traffic(section, out);
   read_judging(section, out);
+  // A plan decides by itself; the file's percentage is then only a ceiling.
+  if (out.plan && out.canary && !asked) out.canary->rollout_percentage = base::full_weight;
 }
 
 }  // namespace canary::config

@@ -103,6 +103,21 @@ void check_limits(const Model& model, const std::string& path, Report& report) {
       report.warning_at(path + key, "a latency limit without slo", "slo beside it, or it rests");
 }
 
+void check_plan(const Model& model, const std::string& path, Report& report) {
+  if (!model.plan) return;
+  if (!model.canary)
+    report.warning_at(path + ".plan", "a plan without canary", "canary beside it, or it rests");
+  const auto& phases = model.plan->phases;
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    const std::string key = path + ".plan.phases[" + std::to_string(i) + "].percentage";
+    if (!report.sound({key})) continue;
+    const BasisPoints before = i == 0 ? BasisPoints{0} : phases[i - 1].percentage;
+    if (phases[i].percentage <= before)
+      report.error_at(key, base::format_percent(phases[i].percentage) + "%",
+                      "more than " + base::format_percent(before) + "%, as phases rise");
+  }
+}
+
 void check_endpoints(const Model& model, const std::string& path, Report& report) {
   if (!model.canary) return;
   for (const auto& endpoint : model.canary->endpoints)
@@ -122,6 +137,7 @@ void validate(const Config& config, Report& report) {
   for (const auto& model : config.models) {
     const std::string path = "models." + shortened(model.name);
     check_limits(model, path, report);
+    check_plan(model, path, report);
     check_endpoints(model, path, report);
   }
 }

@@ -62,8 +62,8 @@ void Adopter::decide(const AttemptPtr& attempt) {
     if (attempt->candidate->fallback && core_.parts.latch.read(key.first, key.second))
       file = std::min(file, rollout.file);
     auto decision =
-        rollout::advance(rollout.state, rollout.file, rollout::FileChanged{file, model.attempt},
-                         core_.parts.clock.wall());
+        rollout::advance(rollout::rules_of(model), rollout.state, rollout.file,
+                         rollout::FileChanged{file, model.attempt}, core_.parts.clock.wall());
     attempt->steps.push_back({key, file, std::move(decision)});
     attempt->versions.push_back(rollout.version);
   }
@@ -144,11 +144,29 @@ void Adopter::retire_absent(const config::Config& next) {
   }
 }
 
+/// A completed canary that the file names as stable is closed as promoted.
+std::vector<Step> Adopter::close_promoted(const config::Config& next) {
+  std::vector<Step> closed;
+  for (const auto& model : next.models) {
+    const Key key{model.name, model.stable.name};
+    const Rollout* rollout = core_.rollouts.find(key);
+    if (rollout == nullptr) continue;
+    auto decision = rollout::advance({}, rollout->state, rollout->file, rollout::NamedStable{},
+                                     core_.parts.clock.wall());
+    if (!decision.entry) continue;
+    core_.put(key, 0, decision);
+    core_.rollouts.store_slot(key);
+    core_.tell(key, decision);
+    closed.push_back({key, 0, std::move(decision)});
+  }
+  return closed;
+}
+
 void Adopter::take_effect(const AttemptPtr& attempt) {
   const Candidate& candidate = *attempt->candidate;
+  std::vector<Step> record = close_promoted(candidate.config);
   retire_absent(candidate.config);
   std::vector<std::pair<Key, std::uint64_t>> lift;
-  std::vector<Step> record;
   for (const Step& step : attempt->steps) {
     const bool raised = raises(step);
     if (!raised && !step.decision.entry && core_.rollouts.at(step.key).file == step.file) continue;

@@ -46,6 +46,7 @@ class Adopter {
   void all_committed(const AttemptPtr& attempt);
   void take_back(const AttemptPtr& attempt);
   void take_effect(const AttemptPtr& attempt);
+  std::vector<Step> close_promoted(const config::Config& next);
   void retire_absent(const config::Config& next);
   bool raises(const Step& step) const;
   void keep_text(const Candidate& candidate);

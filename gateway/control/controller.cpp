@@ -12,6 +12,7 @@ namespace canary::control {
 namespace {
 
 constexpr auto tick_interval = std::chrono::milliseconds(250);
+constexpr auto checkpoint_interval = std::chrono::seconds(10);
 
 Outcome no_such(const std::string& what, const std::string& name) {
   Outcome outcome;
@@ -38,11 +39,14 @@ struct Controller::Impl {
   Watcher watcher;
   boost::asio::steady_timer timer;
   bool draining = false;
+  base::MonoTime next_checkpoint{};
 
   const config::Model* model(const std::string& name) const;
   void settle_memory(const config::Config& config);
   void tick();
   void tick_later();
+  base::Duration elapsed(Rollout& rollout, const config::Model& model, base::MonoTime now);
+  void checkpoint(base::MonoTime now);
   void command(const std::string& model, const rollout::Event& event, const Done& done);
   void flag(const std::string& canary, const rollout::Event& event, const Done& done);
   ModelView view(const config::Model& model) const;
@@ -69,7 +73,7 @@ void Controller::Impl::settle_memory(const config::Config& config) {
       // The file's attempt may be the one that was rolled back: only a higher one opens this latch.
       rollout.state.attempt = std::max(rollout.state.attempt, model.attempt);
       const auto lost = rollout::advance(
-          rollout.state, rollout.file,
+          rollout::rules_of(model), rollout.state, rollout.file,
           rollout::StateLost{"the state database was lost, so nobody knows what was rolled back"},
           core.parts.clock.wall());
       core.put(key, rollout.file, lost);
@@ -91,15 +95,43 @@ void Controller::Impl::settle_memory(const config::Config& config) {
 
 void Controller::Impl::tick() {
   if (!core.publisher.table()) return;
-  core.measure.tick(*core.publisher.table(), core.parts.clock.mono());
-  std::vector<std::pair<Key, std::vector<analysis::Reading>>> readings;
+  const auto now = core.parts.clock.mono();
+  core.measure.tick(*core.publisher.table(), now);
+  std::vector<std::pair<Key, rollout::Measured>> measurements;
   for (const auto& model : core.config.models) {
     if (!model.canary) continue;
     const Key key = key_of(model);
-    if (core.rollouts.at(key).weight().effective > 0)
-      readings.emplace_back(key, core.measure.criteria(model));
+    Rollout& rollout = core.rollouts.at(key);
+    if (rollout.weight().effective == 0) continue;
+    measurements.emplace_back(
+        key, rollout::Measured{core.measure.criteria(model), elapsed(rollout, model, now)});
   }
-  runner.measured(readings);
+  runner.measured(measurements);
+  if (now >= next_checkpoint) checkpoint(now);
+}
+
+/// What the hold clock may count: only time in which the present weight was in force everywhere,
+/// and not more at once than the evidence looks back on.
+base::Duration Controller::Impl::elapsed(Rollout& rollout, const config::Model& model,
+                                         base::MonoTime now) {
+  if (!core.publisher.settled()) {
+    rollout.counted_until.reset();
+    return {};
+  }
+  const auto since = std::exchange(rollout.counted_until, now);
+  return since ? std::min<base::Duration>(now - *since, model.judge.window) : base::Duration{};
+}
+
+/// Writes down the hold clocks that have moved; a crash loses no more than one interval of each.
+void Controller::Impl::checkpoint(base::MonoTime now) {
+  if (core.gate.busy()) return;  // a raise is on its way to the disk: not behind it
+  next_checkpoint = now + checkpoint_interval;
+  for (const auto& model : core.config.models) {
+    Rollout* rollout = model.canary ? core.rollouts.find(key_of(model)) : nullptr;
+    if (rollout == nullptr || rollout->state.spent == rollout->checkpointed) continue;
+    rollout->checkpointed = rollout->state.spent;
+    core.parts.journal.commit(rollout->state, std::nullopt, false, {});
+  }
 }
 
 void Controller::Impl::tick_later() {
@@ -150,6 +182,9 @@ ModelView Controller::Impl::view(const config::Model& model) const {
   const Rollout* rollout = core.rollouts.find(key_of(model));
   view.weight = rollout->weight();
   view.rollout = rollout->state;
+  if (const auto* phase = rollout::present_phase(rollout->state, model.plan))
+    view.phase = PhaseView{rollout->state.phase, model.plan->phases.size(), phase->percentage,
+                           phase->hold,          rollout->state.judged,     rollout->state.spent};
   view.criteria = core.measure.criteria(model);
   view.durable = rollout->uncommitted == 0;
   view.last_refusal = rollout->last_refusal;
@@ -195,6 +230,7 @@ void Controller::start(const config::Config& config, std::string text, bool fall
 }
 
 void Controller::stop() {
+  impl_->checkpoint(impl_->core.parts.clock.mono());
   impl_->core.alive.reset();
   impl_->core.publisher.stop();
   impl_->watcher.stop();
@@ -220,6 +256,19 @@ void Controller::rollback(const std::string& model, rollout::Actor actor, Done d
 
 void Controller::resume(const std::string& model, rollout::Actor actor, Done done) {
   impl_->command(model, rollout::Resume{std::move(actor)}, done);
+}
+
+void Controller::promote(const std::string& model, rollout::Actor actor, Done done) {
+  impl_->command(model, rollout::Promote{std::move(actor)}, done);
+}
+
+void Controller::pause(const std::string& model, rollout::Actor actor, Done done) {
+  impl_->command(model, rollout::Pause{std::move(actor)}, done);
+}
+
+void Controller::complaint(const std::string& model, bool critical, rollout::Actor actor,
+                           Done done) {
+  impl_->command(model, rollout::Complaint{std::move(actor), critical}, done);
 }
 
 StatusView Controller::status() const {

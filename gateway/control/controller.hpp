@@ -72,6 +72,9 @@ class Controller {
   void clear_flag(const std::string& canary_version, rollout::Actor actor, Done done);
   void rollback(const std::string& model, rollout::Actor actor, Done done);
   void resume(const std::string& model, rollout::Actor actor, Done done);
+  void promote(const std::string& model, rollout::Actor actor, Done done);
+  void pause(const std::string& model, rollout::Actor actor, Done done);
+  void complaint(const std::string& model, bool critical, rollout::Actor actor, Done done);
 
   StatusView status() const;
   const config::Config& config() const;

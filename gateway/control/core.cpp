@@ -19,6 +19,12 @@ void Core::publish(std::function<void()> in_force) {
   measure.follow(*publisher.table(), parts.clock.mono());
 }
 
+rollout::Rules Core::rules(const Key& key) const {
+  for (const auto& model : config.models)
+    if (key_of(model) == key) return rollout::rules_of(model);
+  return {};
+}
+
 store::HistoryRow Core::row(const Key& key, rollout::Entry entry) const {
   store::HistoryRow row;
   row.time = parts.clock.wall();
@@ -58,12 +64,15 @@ void Core::commit_raise(const Key& key, const rollout::State& next,
 void Core::put(const Key& key, base::BasisPoints file, const rollout::Decision& decision) {
   Rollout& rollout = rollouts.at(key);
   const auto before = rollout.weight().effective;
+  const auto phase = rollout.state.phase;
   rollout.state = decision.next;
+  rollout.counted_until.reset();
   rollout.file = file;
   ++rollout.version;
   if (!decision.refused && decision.entry) rollout.last_refusal.clear();
-  // The return from 0 is judged on its own evidence, whatever took the weight away.
-  if ((before == 0) != (rollout.weight().effective == 0))
+  // The return from 0 is judged on its own evidence, whatever took the weight away, and so is each
+  // phase.
+  if ((before == 0) != (rollout.weight().effective == 0) || phase != rollout.state.phase)
     measure.restart(key.first, parts.clock.mono());
 }
 

@@ -50,6 +50,9 @@ struct Core {
   /// Publishes the configuration in force with the rollouts' present weights.
   void publish(std::function<void()> in_force);
 
+  /// What the configuration in force says about the rollout; nothing when it does not name it.
+  rollout::Rules rules(const Key& key) const;
+
   /// A history row for the entry, of now.
   store::HistoryRow row(const Key& key, rollout::Entry entry) const;
   /// Commits what is in force already; it is retried until the disk takes it.

@@ -30,6 +30,7 @@ class Publisher {
   void stop() { alive_.reset(); }
 
   std::uint64_t published() const { return published_; }
+  bool settled() const { return in_force_ == published_; }
   std::uint64_t in_force() const { return in_force_; }
   const std::shared_ptr<const traffic::RoutingTable>& table() const { return table_; }
   const std::shared_ptr<const traffic::VersionAnswers>& answers() const { return answers_; }

@@ -13,6 +13,10 @@ rollout::State state_from(const Key& key, const store::LatchSlot& slot) {
   state.canary = key.second;
   state.flag = slot.flag;
   state.cap = slot.latched ? base::BasisPoints{0} : slot.cap;
+  if (slot.phase) {
+    state.phase = 1;  // which one it is, the plan says
+    state.phase_limit = *slot.phase;
+  }
   state.latched = slot.latched;
   state.attempt = slot.attempt;
   if (slot.flag || slot.cap < base::full_weight)
@@ -58,6 +62,7 @@ base::Result<void> Rollouts::ensure(const Key& key, std::uint32_t attempt, bool 
   fresh.flag = rollout.state.flag;
   fresh.cap = rollout.state.cap;
   fresh.file = rollout.file;
+  if (rollout.state.phase > 0) fresh.phase = rollout.state.phase_limit;
   fresh.latched = rollout.state.latched;
   fresh.attempt = rollout.state.attempt;
   return latch_.write(key.first, key.second, fresh);
@@ -89,6 +94,7 @@ void Rollouts::store_slot(const Key& key) {
   slot.flag = rollout.state.flag;
   slot.cap = rollout.weight().cap;
   slot.file = rollout.file;
+  if (rollout.state.phase > 0) slot.phase = rollout.state.phase_limit;
   slot.latched = rollout.state.latched;
   slot.attempt = rollout.state.attempt;
   // Only the start tolerates a canary without a slot (the latch file is full), and says so then.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct Rollout {
   unsigned uncommitted = 0;    // lowerings in force whose commit has not come back
   bool recovered = false;      // the latch file was lower than the database at the start
   std::string last_refusal;
+  // Since when the weight has been in force without a change, for the hold clock.
+  std::optional<base::MonoTime> counted_until;
+  base::Duration checkpointed{};             // `spent` as last written down
+  std::optional<base::MonoTime> not_before;  // a raise of its plan was not committed: wait
   rollout::Weight weight() const { return rollout::weigh(file, state); }
 };
 

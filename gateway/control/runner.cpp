@@ -19,6 +19,15 @@ std::vector<std::pair<Key, std::string>> rollbacks_of(const std::vector<Step>& s
   return rollbacks;
 }
 
+/// A second rollback is none: there is nothing to count or to write down.
+bool asks_for_a_raise(const rollout::Event& event, const rollout::State& state) {
+  if (std::holds_alternative<rollout::Promote>(event)) return state.latched;
+  return !std::holds_alternative<rollout::Rollback>(event) &&
+         !std::holds_alternative<rollout::Pause>(event);
+}
+
+constexpr auto pause_after_failure = std::chrono::seconds(10);
+
 }  // namespace
 
 Outcome Runner::outcome(const Key& key, int status, std::string message, bool durable) const {
@@ -29,8 +38,8 @@ Outcome Runner::outcome(const Key& key, int status, std::string message, bool du
 
 void Runner::command(const Key& key, const rollout::Event& event, Done done) {
   const Rollout& rollout = core_.rollouts.at(key);
-  const auto decision =
-      rollout::advance(rollout.state, rollout.file, event, core_.parts.clock.wall());
+  const auto decision = rollout::advance(core_.rules(key), rollout.state, rollout.file, event,
+                                         core_.parts.clock.wall());
   const bool raises = rollout::raises(rollout.state, rollout.file, decision.next, rollout.file);
   if ((raises || decision.refused) && core_.gate.busy()) {
     // Decided again when the raise before it is through: the answer may be another then.
@@ -41,8 +50,7 @@ void Runner::command(const Key& key, const rollout::Event& event, Done done) {
     return;
   }
   if (decision.refused) {
-    // A second rollback is no raise: there is nothing to count or to write down.
-    if (std::holds_alternative<rollout::Rollback>(event))
+    if (!asks_for_a_raise(event, rollout.state))
       return done(outcome(key, 409, decision.entry->reason, true));
     return refuse(key, decision, done);
   }
@@ -103,6 +111,7 @@ void Runner::committed(const Key& key, std::uint64_t version, const rollout::Dec
                        const base::Result<void>& result, const Done& done) {
   Rollout& rollout = core_.rollouts.at(key);
   if (!result) {
+    rollout.not_before = core_.parts.clock.mono() + pause_after_failure;
     log::error("raise_not_committed",
                {{"model", key.first}, {"canary", key.second}, {"error", result.error().message()}});
     done(outcome(key, 503,
@@ -122,15 +131,28 @@ void Runner::committed(const Key& key, std::uint64_t version, const rollout::Dec
   core_.gate.leave();
 }
 
-void Runner::measured(const std::vector<std::pair<Key, std::vector<analysis::Reading>>>& readings) {
+bool Runner::may_step(const Rollout& rollout) const {
+  if (core_.gate.busy()) return false;
+  return !rollout.not_before || *rollout.not_before <= core_.parts.clock.mono();
+}
+
+void Runner::measured(const std::vector<std::pair<Key, rollout::Measured>>& measurements) {
   std::vector<Step> steps;
-  for (const auto& [key, of_key] : readings) {
-    const Rollout& rollout = core_.rollouts.at(key);
-    auto decision = rollout::advance(rollout.state, rollout.file, rollout::Measured{of_key},
+  std::vector<std::pair<Key, rollout::Decision>> ended;
+  for (const auto& [key, measured] : measurements) {
+    Rollout& rollout = core_.rollouts.at(key);
+    auto decision = rollout::advance(core_.rules(key), rollout.state, rollout.file, measured,
                                      core_.parts.clock.wall());
-    if (decision.entry) steps.push_back({key, rollout.file, std::move(decision)});
+    if (!decision.entry)
+      rollout.state = std::move(decision.next);  // the hold clock alone
+    else if (rollout::raises(rollout.state, rollout.file, decision.next, rollout.file))
+      ended.emplace_back(key, std::move(decision));
+    else if (!decision.trigger.empty() || !core_.gate.busy())
+      steps.push_back({key, rollout.file, std::move(decision)});
   }
   if (!steps.empty()) lower(steps, nullptr);
+  for (const auto& [key, decision] : ended)
+    if (may_step(core_.rollouts.at(key))) raise(key, decision, [](const Outcome&) {});
 }
 
 }  // namespace canary::control

@@ -24,13 +24,15 @@ class Runner {
   /// An operator's event: decides and performs. `done` as Controller's.
   void command(const Key& key, const rollout::Event& event, Done done);
 
-  /// The tick's readings: whatever fails is rolled back, all in one table.
-  void measured(const std::vector<std::pair<Key, std::vector<analysis::Reading>>>& readings);
+  /// The tick's readings: whatever fails is rolled back, all in one table; a phase that has ended
+  /// is raised unless another raise is on its way, else at a later tick.
+  void measured(const std::vector<std::pair<Key, rollout::Measured>>& measurements);
 
   /// Performs lowerings at once, in one table. `done` when it is in force.
   void lower(const std::vector<Step>& steps, std::function<void(bool durable)> done);
 
  private:
+  bool may_step(const Rollout& rollout) const;
   void refuse(const Key& key, const rollout::Decision& decision, const Done& done);
   void raise(const Key& key, const rollout::Decision& decision, Done done);
   void committed(const Key& key, std::uint64_t version, const rollout::Decision& decision,

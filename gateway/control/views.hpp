@@ -22,11 +22,22 @@ struct ConfigView {
   bool fallback = false;  // running on the last accepted file, not on the present one
 };
 
+/// Where a rollout stands in its plan.
+struct PhaseView {
+  std::uint32_t number = 1;
+  std::size_t count = 1;
+  base::BasisPoints percentage = 0;
+  base::Duration hold{};
+  base::Duration judged{};  // of the hold
+  base::Duration spent{};   // with the time in which there was not enough traffic to judge
+};
+
 struct ModelView {
   std::string model, stable;
   std::optional<std::string> canary;
   rollout::Weight weight;
   rollout::State rollout;
+  std::optional<PhaseView> phase;  // none without a plan
   std::vector<analysis::Reading> criteria;
   bool durable = true;       // the last decision is committed
   std::string last_refusal;  // why the last raise was refused; empty after a later change

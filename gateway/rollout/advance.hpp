@@ -1,5 +1,6 @@
-// The one place where a rollout's state changes: advance(state, event, now) -> Decision. Pure and
-// total; whoever calls it performs the decision (control/runner).
+// The one place where a rollout's state changes: advance(rules, state, file, event, now) ->
+// Decision. Pure and total; whoever calls it performs the decision (control/runner). The states and
+// what leads from one to another: docs/rollout.md, which a test compares with this.
 #pragma once
 
 #include <string>
@@ -7,9 +8,19 @@
 #include <vector>
 
 #include "analysis/verdict.hpp"
+#include "rollout/phases.hpp"
 #include "rollout/state.hpp"
 
 namespace canary::rollout {
+
+/// What the configuration says about a rollout.
+struct Rules {
+  std::optional<config::Plan> plan;
+  bool critical_bug = true;  // a critical complaint is a trigger
+};
+inline Rules rules_of(const config::Model& model) {
+  return {model.plan, model.triggers.critical_bug};
+}
 
 /// Who asks: "gateway" for the controller itself, else what the operator gave.
 struct Actor {
@@ -17,12 +28,13 @@ struct Actor {
   std::string reason;
 };
 
-struct FileChanged {  // a configuration was accepted, at start or by reload
+struct FileChanged {  // a configuration was accepted, at start or by reload; the rules are its
   BasisPoints file = 0;
   std::uint32_t attempt = 1;
 };
 struct Measured {  // the tick's readings
   std::vector<analysis::Reading> readings;
+  base::Duration elapsed{};  // since the last tick; 0 unless the weight was in force all the while
 };
 struct SetFlag {
   BasisPoints percentage;
@@ -31,24 +43,39 @@ struct SetFlag {
 struct ClearFlag {
   Actor actor;
 };
-struct Rollback {
+struct Rollback {  // an operator's immediate rollback: latches
   Actor actor;
-};  // an operator's immediate rollback: latches
-struct Resume {
+};
+struct Resume {  // opens the latch, cap back to full; or ends a pause
   Actor actor;
-};                  // opens the latch, cap back to full
-struct StateLost {  // what was remembered is gone: latch, to be on the safe side
+};
+struct Promote {  // ends the present phase, no more
+  Actor actor;
+};
+struct Pause {  // no phase ends until resumed
+  Actor actor;
+};
+struct Complaint {  // a person reports a bug; a critical one is a trigger
+  Actor actor;
+  bool critical = true;
+};
+struct NamedStable {};  // the file names this canary as stable
+struct StateLost {      // what was remembered is gone: latch, to be on the safe side
   std::string reason;
 };
-using Event = std::variant<FileChanged, Measured, SetFlag, ClearFlag, Rollback, Resume, StateLost>;
+using Event = std::variant<FileChanged, Measured, SetFlag, ClearFlag, Rollback, Resume, Promote,
+                           Pause, Complaint, NamedStable, StateLost>;
 
 /// One line of the history.
 struct Entry {
-  std::string kind;  // rollback, resume, flag, file, attempt, refused, state_lost
+  // rollback, resume, flag, file, plan, attempt, phase, promote, pause, gate, held, complete,
+  // promoted, complaint, refused, state_lost
+  std::string kind;
   std::string actor;
   std::string reason;
   std::optional<analysis::Reading> reading;  // what triggered it
   BasisPoints before = 0, after = 0;         // effective weight
+  std::uint32_t phase = 0;                   // in which it was decided; 0 without a plan
 };
 
 struct Decision {
@@ -57,6 +84,7 @@ struct Decision {
                                // and what to do
   std::optional<Entry> entry;  // absent: nothing worth recording happened
   std::string trigger;         // criterion of a rollback, "operator" for a person's; else empty
+                               // (critical_bug, insufficient_data)
 };
 
 /// `file` is the present rollout_percentage (the configuration's; not part of the state); with
@@ -64,13 +92,18 @@ struct Decision {
 /// - Measured: the first failure reading at an effective weight above 0 rolls back: cap 0, latched.
 /// - SetFlag above 0 while latched is refused. SetFlag to 0 does not latch. ClearFlag is accepted:
 ///   the latch holds the weight at 0 whatever the flag says.
-/// - FileChanged with a higher attempt opens the latch; a lower one is ignored. A higher file while
-///   latched is `refused`: the file's term is what it is, the state and the weight do not move, and
-///   the entry is the record of it.
-/// - Rollback latches also at weight 0; while latched it is refused, as is Resume while not
-/// latched.
+/// - FileChanged with a higher attempt opens the latch and begins the plan anew; a lower one is
+///   ignored. A higher file while latched is `refused`: the file's term is what it is, the state
+///   and the weight do not move, and the entry is the record of it. An edited plan: see fit().
+/// - Rollback latches also at weight 0; while latched it is refused. Resume is refused while there
+///   is neither latch nor pause.
+/// - Measured counts the hold clock (then `next` differs without an entry) and ends a phase when
+/// its
+///   hold has passed and every criterion is a success. A failure comes first, in every status.
+/// - Whatever takes the weight to 0, the return is at the plan's first phase with its clock at 0.
 /// - An event that changes nothing (the flag it already has) has no entry and is not refused.
-Decision advance(const State& state, BasisPoints file, const Event& event, base::WallTime now);
+Decision advance(const Rules& rules, const State& state, BasisPoints file, const Event& event,
+                 base::WallTime now);
 
 /// Whether the step must be durable before it may take effect: the effective weight rises, or, the
 /// weight being no lower, one of its terms does (it would show at the next step).

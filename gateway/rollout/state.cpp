@@ -53,6 +53,7 @@ Weight weigh(BasisPoints file, const State& state) {
   Weight weight;
   weight.file = file;
   weight.flag = state.flag.value_or(full_weight);
+  weight.phase = state.phase_limit;
   weight.cap = state.latched ? BasisPoints{0} : state.cap;
   // From the least binding to the most: of equal terms the later one is named.
   weight.effective = weight.file;

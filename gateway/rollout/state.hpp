@@ -30,10 +30,17 @@ std::optional<Status> parse_status(std::string_view text);
 
 struct State {
   std::string model, canary;
-  std::optional<BasisPoints> flag;  // the operator's hand; absent = 100%
-  BasisPoints cap = full_weight;    // what the evidence allows
-  bool latched = false;             // rolled back; opens by resume or a higher attempt
-  std::uint32_t attempt = 1;        // the highest attempt seen in the file
+  std::optional<BasisPoints> flag;        // the operator's hand; absent = 100%
+  BasisPoints cap = full_weight;          // what the evidence allows
+  bool latched = false;                   // rolled back; opens by resume or a higher attempt
+  std::uint32_t attempt = 1;              // the highest attempt seen in the file
+  std::uint32_t phase = 0;                // of the plan, from 1; 0: no plan
+  BasisPoints phase_limit = full_weight;  // what the phase allows; full without a plan
+  // The hold clock: time in which the weight was the phase's own and there was enough traffic to
+  // judge; `spent` counts the time without enough traffic too.
+  base::Duration judged{}, spent{};
+  bool paused = false;    // by a person: no phase ends; triggers still fire
+  bool promoted = false;  // it completed, and is stable since
   Status status = Status::idle;
   std::string reason;  // why the status is what it is, with numbers
   base::WallTime since{};
@@ -51,7 +58,7 @@ std::string_view name(Weight::Limit limit);
 
 /// effective = min(file, flag, phase, cap). Of equal terms the most binding decision is named:
 /// cap, then flag, then phase, then file; a term at 100% limits nothing, so file is named when all
-/// are. `phase` is full until a plan exists. A latched state weighs 0 whatever its cap says.
+/// are. `phase` is full without a plan. A latched state weighs 0 whatever its cap says.
 Weight weigh(BasisPoints file, const State& state);
 
 }  // namespace canary::rollout

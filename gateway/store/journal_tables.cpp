@@ -23,6 +23,13 @@ constexpr std::array migrations{
          criterion TEXT, verdict INTEGER, value REAL, success_limit REAL, trigger_limit REAL,
          samples INTEGER, explanation TEXT);
        CREATE INDEX history_of_model ON history (model, id);)",
+    R"(ALTER TABLE rollout ADD COLUMN phase INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN phase_limit INTEGER NOT NULL DEFAULT 10000;
+       ALTER TABLE rollout ADD COLUMN judged_ns INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN spent_ns INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN promoted INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE history ADD COLUMN phase INTEGER NOT NULL DEFAULT 0;)",
 };
 
 std::int64_t nanoseconds(base::WallTime time) {
@@ -38,15 +45,23 @@ base::BasisPoints weight_from(std::int64_t value) {
 
 base::Result<void> write_state(Database& database, const State& state) {
   Statement statement(database,
-                      "INSERT INTO rollout VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+                      "INSERT INTO rollout (model, canary, flag, cap, latched, attempt, status,"
+                      " reason, since_ns, phase, phase_limit, judged_ns, spent_ns, paused,"
+                      " promoted) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
                       "flag=excluded.flag, cap=excluded.cap, latched=excluded.latched, "
                       "attempt=excluded.attempt, status=excluded.status, reason=excluded.reason, "
-                      "since_ns=excluded.since_ns");
+                      "since_ns=excluded.since_ns, phase=excluded.phase, "
+                      "phase_limit=excluded.phase_limit, judged_ns=excluded.judged_ns, "
+                      "spent_ns=excluded.spent_ns, paused=excluded.paused, "
+                      "promoted=excluded.promoted");
   statement.bind(state.model).bind(state.canary);
   state.flag ? statement.bind(std::int64_t{*state.flag}) : statement.bind_null();
   statement.bind(std::int64_t{state.cap}).bind(std::int64_t{state.latched});
   statement.bind(std::int64_t{state.attempt}).bind(rollout::name(state.status));
   statement.bind(state.reason).bind(nanoseconds(state.since));
+  statement.bind(std::int64_t{state.phase}).bind(std::int64_t{state.phase_limit});
+  statement.bind(std::int64_t{state.judged.count()}).bind(std::int64_t{state.spent.count()});
+  statement.bind(std::int64_t{state.paused}).bind(std::int64_t{state.promoted});
   if (statement.step() == Statement::Step::failed) return database.error("write a rollout's state");
   return {};
 }
@@ -55,14 +70,15 @@ base::Result<void> write_row(Database& database, const HistoryRow& row) {
   Statement statement(
       database,
       "INSERT INTO history (time_ns, model, canary, generation, kind, actor, reason,"
-      " weight_before, weight_after, criterion, verdict, value, success_limit,"
+      " weight_before, weight_after, phase, criterion, verdict, value, success_limit,"
       " trigger_limit, samples, explanation)"
-      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   const rollout::Entry& entry = row.entry;
   statement.bind(nanoseconds(row.time)).bind(row.model).bind(row.canary);
   statement.bind(static_cast<std::int64_t>(row.generation));
   statement.bind(entry.kind).bind(entry.actor).bind(entry.reason);
   statement.bind(std::int64_t{entry.before}).bind(std::int64_t{entry.after});
+  statement.bind(std::int64_t{entry.phase});
   if (entry.reading) {
     const analysis::Reading& reading = *entry.reading;
     statement.bind(reading.criterion).bind(static_cast<std::int64_t>(reading.verdict));
@@ -89,6 +105,7 @@ HistoryRow row_from(const Statement& statement) {
   row.entry.reason = statement.text(7);
   row.entry.before = weight_from(statement.integer(8));
   row.entry.after = weight_from(statement.integer(9));
+  row.entry.phase = static_cast<std::uint32_t>(std::max<std::int64_t>(statement.integer(17), 0));
   if (statement.null(10)) return row;
   analysis::Reading& reading = row.entry.reading.emplace();
   reading.criterion = statement.text(10);
@@ -135,8 +152,8 @@ base::Result<void> migrate(Database& database) {
 base::Result<std::vector<State>> read_states(Database& database) {
   std::vector<State> states;
   Statement statement(database,
-                      "SELECT model, canary, flag, cap, latched, attempt, status, reason, since_ns"
-                      " FROM rollout");
+                      "SELECT model, canary, flag, cap, latched, attempt, status, reason, since_ns,"
+                      " phase, phase_limit, judged_ns, spent_ns, paused, promoted FROM rollout");
   for (;;) {
     const auto step = statement.step();
     if (step == Statement::Step::done) return states;
@@ -154,6 +171,15 @@ base::Result<std::vector<State>> read_states(Database& database) {
             .value_or(state.latched ? rollout::Status::rolled_back : rollout::Status::held);
     state.reason = statement.text(7);
     state.since = wall_time(statement.integer(8));
+    const auto at_least_0 = [&](int column) {
+      return std::max<std::int64_t>(statement.integer(column), 0);
+    };
+    state.phase = static_cast<std::uint32_t>(std::min<std::int64_t>(at_least_0(9), UINT32_MAX));
+    state.phase_limit = weight_from(statement.integer(10));
+    state.judged = base::Duration(at_least_0(11));
+    state.spent = base::Duration(at_least_0(12));
+    state.paused = statement.integer(13) != 0;
+    state.promoted = statement.integer(14) != 0;
     states.push_back(std::move(state));
   }
 }
@@ -176,11 +202,11 @@ base::Result<std::vector<HistoryRow>> read_history(Database& database, const std
       database, model.empty()
                     ? "SELECT id, time_ns, model, canary, generation, kind, actor, reason,"
                       " weight_before, weight_after, criterion, verdict, value, success_limit,"
-                      " trigger_limit, samples, explanation FROM history"
+                      " trigger_limit, samples, explanation, phase FROM history"
                       " ORDER BY id DESC LIMIT ?1"
                     : "SELECT id, time_ns, model, canary, generation, kind, actor, reason,"
                       " weight_before, weight_after, criterion, verdict, value, success_limit,"
-                      " trigger_limit, samples, explanation FROM history WHERE model = ?2"
+                      " trigger_limit, samples, explanation, phase FROM history WHERE model = ?2"
                       " ORDER BY id DESC LIMIT ?1");
   statement.bind(static_cast<std::int64_t>(
       std::min<std::size_t>(limit, static_cast<std::size_t>(history_capacity))));

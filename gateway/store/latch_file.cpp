@@ -36,7 +36,7 @@ struct Slot {
   std::uint32_t padding;
   std::uint64_t attempt;
   std::uint64_t word;
-  std::uint64_t padding_end;
+  std::uint64_t phase_word;
 };
 static_assert(sizeof(Header) == slot_bytes && sizeof(Slot) == slot_bytes);
 static_assert(offsetof(Slot, attempt) % 8 == 0 && offsetof(Slot, word) % 8 == 0);
@@ -78,6 +78,35 @@ LatchSlot decode(std::uint64_t word, std::uint64_t attempt) {
   slot.file = static_cast<base::BasisPoints>(file);
   slot.latched = ((low >> 42) & 1) != 0;
   return slot;
+}
+
+std::uint64_t encode_phase(const LatchSlot& slot) {
+  if (!slot.phase) return 0;
+  const std::uint64_t low = std::min(*slot.phase, base::full_weight) | std::uint64_t{1} << 43;
+  return low | check_of(low) << 48;
+}
+
+/// What no check vouches for allows nothing.
+std::optional<base::BasisPoints> decode_phase(std::uint64_t word) {
+  if (word == 0) return std::nullopt;
+  const std::uint64_t low = word & 0xFFFF'FFFF'FFFF, phase = low & 0x3FFF;
+  const bool sound = (word >> 48) == check_of(low) && phase <= base::full_weight;
+  return sound ? static_cast<base::BasisPoints>(phase) : base::BasisPoints{0};
+}
+
+void store_words(Slot& slot, const LatchSlot& value) {
+  const auto word = [&] {
+    std::atomic_ref(slot.word).store(encode(value), std::memory_order_release);
+  };
+  const auto phase = [&] {
+    std::atomic_ref(slot.phase_word).store(encode_phase(value), std::memory_order_release);
+  };
+  const auto before = decode_phase(std::atomic_ref(slot.phase_word).load());
+  const bool lower = value.phase.value_or(base::full_weight) <= before.value_or(base::full_weight);
+  std::atomic_ref(slot.attempt).store(value.attempt, std::memory_order_relaxed);
+  if (lower) phase();
+  word();
+  if (!lower) phase();
 }
 
 std::string slot_name(const std::string& model, const std::string& canary) {
@@ -171,7 +200,9 @@ std::optional<LatchSlot> LatchFile::read(const std::string& model,
   if (found == mapping_->index.end()) return std::nullopt;
   Slot& slot = mapping_->slot(found->second);
   const auto word = std::atomic_ref(slot.word).load(std::memory_order_acquire);
-  return decode(word, std::atomic_ref(slot.attempt).load(std::memory_order_relaxed));
+  auto value = decode(word, std::atomic_ref(slot.attempt).load(std::memory_order_relaxed));
+  value.phase = decode_phase(std::atomic_ref(slot.phase_word).load(std::memory_order_acquire));
+  return value;
 }
 
 base::Result<void> LatchFile::write(const std::string& model, const std::string& canary,
@@ -180,8 +211,7 @@ base::Result<void> LatchFile::write(const std::string& model, const std::string&
   const auto found = mapping_->index.find(name);
   if (found != mapping_->index.end()) {
     Slot& slot = mapping_->slot(found->second);
-    std::atomic_ref(slot.attempt).store(value.attempt, std::memory_order_relaxed);
-    std::atomic_ref(slot.word).store(encode(value), std::memory_order_release);
+    store_words(slot, value);
     return {};
   }
   if (name.size() > name_capacity)
@@ -193,8 +223,7 @@ base::Result<void> LatchFile::write(const std::string& model, const std::string&
   Slot& slot = mapping_->slot(mapping_->used);
   std::memcpy(slot.name, name.data(), name.size());
   slot.name_crc = crc32(name.data(), name.size());
-  std::atomic_ref(slot.attempt).store(value.attempt, std::memory_order_relaxed);
-  std::atomic_ref(slot.word).store(encode(value), std::memory_order_relaxed);
+  store_words(slot, value);
   std::atomic_ref(slot.name_length)
       .store(static_cast<std::uint16_t>(name.size()), std::memory_order_release);
   mapping_->index.emplace(name, mapping_->used++);

@@ -4,13 +4,15 @@
 //   header   256 bytes: magic "CNRYLAT1" (8), slot count (4), slot size (4), zeros
 //   slot     256 bytes: name length (2, atomic), name "model\0version" (222), CRC-32 of the name
 //   (4),
-//            padding (4), attempt (8, atomic), word (8, atomic), padding (8)
+//            padding (4), attempt (8, atomic), word (8, atomic), phase word (8, atomic)
 //   word     bits 0-13 flag (16383: absent), 14-27 cap, 28-41 file, 42 latched, 43 used,
 //            48-63 check over bits 0-47
-// A lowering is one 64-bit store into the word, after the attempt's. A new slot becomes visible by
-// its name's length, stored last. A word whose check fails reads as: everything 0, latched (the
-// safe side). Slots are never freed: a latch is for ever.
-// One thread (control). Survives the process, not a power cut.
+//   phase word   bits 0-13 what the plan's phase allows, 43 used, 48-63 check; all 0: no plan
+// A lowering is one 64-bit store into the word, after the attempt's; a lower phase is stored before
+// the word and a higher one after it, so that no moment between the two allows more than both. A
+// new slot becomes visible by its name's length, stored last. A word whose check fails reads as:
+// everything 0, latched (the safe side). Slots are never freed: a latch is for ever. One thread
+// (control). Survives the process, not a power cut.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +31,7 @@ struct LatchSlot {
   std::optional<base::BasisPoints> flag;
   base::BasisPoints cap = base::full_weight;
   base::BasisPoints file = base::full_weight;  // the ceiling last in force by the file
+  std::optional<base::BasisPoints> phase;      // absent: no plan
   bool latched = false;
   std::uint32_t attempt = 1;
   bool operator==(const LatchSlot&) const = default;

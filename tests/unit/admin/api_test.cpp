@@ -207,14 +207,47 @@ TEST_CASE("resume and rollback need a name and a reason") {
   CHECK(gateway.commands == std::vector<std::string>{command + " comp-critic ann: r"});
 }
 
-TEST_CASE("pause and promote are not supported yet") {
+TEST_CASE("pause and promote ask who and why, and answer with the weight") {
   FakeGateway gateway;
   Caller call(gateway);
   for (const std::string command : {"pause", "promote"}) {
-    const auto answer = call("POST", "/internal/rollouts/comp-critic/" + command, "{}");
-    CHECK(answer.status == 501);
-    CHECK(answer.body == error("not_supported", "'" + command + "' is not supported yet"));
+    const std::string path = "/internal/rollouts/comp-critic/" + command;
+    CHECK(call("POST", path, R"({"by":"ann"})").status == 400);
+    CHECK(call("POST", path, R"({"by":"ann","reason":"r","mode":"gradual"})").status == 400);
+    CHECK(gateway.commands.empty());
+    CHECK(call("POST", path, R"({"by":"ann","reason":"r"})").status == 200);
+    CHECK(gateway.commands == std::vector<std::string>{command + " comp-critic ann: r"});
+    gateway.commands.clear();
   }
+}
+
+TEST_CASE("a complaint is critical or minor, and is told with who and why") {
+  FakeGateway gateway;
+  Caller call(gateway);
+  const std::string path = "/internal/rollouts/comp-critic/complaint";
+  for (const char* body :
+       {R"({"by":"ann","reason":"r"})", R"({"severity":"bad","by":"ann","reason":"r"})",
+        R"({"severity":"critical","reason":"r"})", R"({"severity":"critical","by":"ann"})"}) {
+    INFO(body);
+    CHECK(call("POST", path, body).status == 400);
+  }
+  CHECK(gateway.commands.empty());
+  CHECK(call("POST", path, R"({"severity":"critical","by":"ann","reason":"r"})").status == 200);
+  CHECK(call("POST", path, R"({"severity":"minor","by":"bob","reason":"s"})").status == 200);
+  CHECK(gateway.commands == std::vector<std::string>{"complaint comp-critic critical ann: r",
+                                                     "complaint comp-critic minor bob: s"});
+}
+
+TEST_CASE("the status says where a rollout stands in its plan") {
+  FakeGateway gateway;
+  Caller call(gateway);
+  gateway.status.models[0].phase = control::PhaseView{
+      2, 3, 5000, std::chrono::hours(1), std::chrono::minutes(15), std::chrono::minutes(20)};
+  const auto body = call("GET", "/internal/status").body;
+  INFO(body);
+  CHECK(body.find("\"status\":\"running\",\"phase\":2,") != std::string::npos);
+  CHECK(body.find("\"phases\":3,\"percentage\":50,\"hold_seconds\":3600,\"judged_seconds\":900,"
+                  "\"left_seconds\":2700,\"spent_seconds\":1200") != std::string::npos);
 }
 
 TEST_CASE("reload answers with the configuration that is now in force") {

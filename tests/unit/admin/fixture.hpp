@@ -86,6 +86,19 @@ struct FakeGateway {
       note("resume " + model, actor);
       done(outcome);
     };
+    b.promote = [this](const std::string& model, rollout::Actor actor, control::Done done) {
+      note("promote " + model, actor);
+      done(outcome);
+    };
+    b.pause = [this](const std::string& model, rollout::Actor actor, control::Done done) {
+      note("pause " + model, actor);
+      done(outcome);
+    };
+    b.complaint = [this](const std::string& model, bool critical, rollout::Actor actor,
+                         control::Done done) {
+      note("complaint " + model + (critical ? " critical" : " minor"), actor);
+      done(outcome);
+    };
     b.reload = [this](std::string actor, control::Done done) {
       commands.push_back("reload " + actor);
       done(outcome);

@@ -105,7 +105,7 @@ TEST_CASE("all problems are told at once, in the file's order, each with its pla
       "      endpoints: [\"http://127.0.0.1:1\"]\n"
       "      rollout_percent: 10\n"
       "      rollout_percentage: 120\n"
-      "    plan: { phases: [] }\n");
+      "    hash: launchdarkly\n");
   CHECK(
       said(loaded.errors) ==
       "f:2:11: data.listen: found localhost:8080, expected a numeric address and a port, such as "
@@ -123,5 +123,6 @@ TEST_CASE("all problems are told at once, in the file's order, each with its pla
       "rollout_percentage?\n"
       "f:13:27: models.m.canary.rollout_percentage: found 120, expected a percentage 0..100, "
       "such as 10, 0.5 or 0.5%\n"
-      "f:14:5: models.m.plan: found a map, expected this key left out: it is not supported yet\n");
+      "f:14:5: models.m.hash: found launchdarkly, expected this key left out: it is not supported "
+      "yet\n");
 }

@@ -14,19 +14,6 @@ struct Case {
   const char* errors;  // without the file's name and "models.m." in front
 };
 
-std::string under_model(const std::string& lines) { return good + "    " + lines + "\n"; }
-
-std::string short_errors(const std::string& text) {
-  std::string out;
-  for (const auto& p : config::load(text).errors) {
-    const std::string key = p.key.starts_with("models.m.") ? p.key.substr(9) : p.key;
-    if (!out.empty()) out += " | ";
-    out += std::to_string(p.line) + ":" + std::to_string(p.column) + " " + key + ": " + p.found +
-           " -> " + p.expected;
-  }
-  return out;
-}
-
 const char* const v2 = "canary: { version: v2, endpoints: [\"http://127.0.0.1:2\"] }";
 
 }  // namespace
@@ -79,8 +66,6 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
   const std::string left_out = " -> this key left out: it is not supported yet";
   const std::string else_ = "; anything else is not supported yet";
   const std::pair<const char*, std::string> cases[] = {
-      {"plan: { phases: [] }", "7:5 plan: a map" + left_out},
-      {"plan:", "7:5 plan: nothing" + left_out},
       {"hash: launchdarkly", "7:5 hash: launchdarkly" + left_out},
       {"quality: [{ kind: truth }]", "7:5 quality: a list -> []" + else_},
       {"judge: { method: sequential }",
@@ -97,7 +82,6 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
       {"health: { eject_after_failures: '0' }",
        "7:15 health.eject_after_failures: '0' -> 0" + else_},
       {"success: { quality_degradation: 5% }", "7:16 success.quality_degradation: 5%" + left_out},
-      {"triggers: { critical_bug: true }", "7:17 triggers.critical_bug: true -> false" + else_},
       {"upstream: { max_in_flight: 10 }", "7:17 upstream.max_in_flight: 10 -> 0" + else_},
       {"upstream: { on_client_abort: finish }",
        "7:17 upstream.on_client_abort: finish -> cancel" + else_},

@@ -36,4 +36,19 @@ inline std::string said(const std::vector<config::Problem>& problems) {
 }
 inline std::string errors_of(const std::string& text) { return said(config::load(text).errors); }
 
+/// The good file with more lines under its model, from line 7 on.
+inline std::string under_model(const std::string& lines) { return good + "    " + lines + "\n"; }
+
+/// "line:column key: found -> expected", without "models.m." in front.
+inline std::string short_errors(const std::string& text) {
+  std::string out;
+  for (const auto& p : config::load(text).errors) {
+    const std::string key = p.key.starts_with("models.m.") ? p.key.substr(9) : p.key;
+    if (!out.empty()) out += " | ";
+    out += std::to_string(p.line) + ":" + std::to_string(p.column) + " " + key + ": " + p.found +
+           " -> " + p.expected;
+  }
+  return out;
+}
+
 }  // namespace canary::config_test

@@ -55,9 +55,9 @@ void check_refused(const Decision& decision, const State& state) {
 }  // namespace
 
 TEST_CASE("a failure reading takes the weight to 0, latches, and carries its numbers") {
-  const State running = advance(fresh(), 0, FileChanged{1000, 1}, now).next;
+  const State running = advance({}, fresh(), 0, FileChanged{1000, 1}, now).next;
   const Decision decision = advance(
-      running, 1000,
+      {}, running, 1000,
       Measured{{with(analysis::Verdict::success), failing(), failing("latency_p95")}}, now + 5s);
   CHECK(decision.next.cap == 0);
   CHECK(decision.next.latched);
@@ -75,25 +75,25 @@ TEST_CASE("a failure reading takes the weight to 0, latches, and carries its num
 }
 
 TEST_CASE("readings that are not a failure change nothing") {
-  const State running = advance(fresh(), 0, FileChanged{1000, 1}, now).next;
+  const State running = advance({}, fresh(), 0, FileChanged{1000, 1}, now).next;
   for (const auto verdict :
        {analysis::Verdict::success, analysis::Verdict::inconclusive, analysis::Verdict::error}) {
-    const Decision decision = advance(running, 1000, Measured{{with(verdict)}}, now);
+    const Decision decision = advance({}, running, 1000, Measured{{with(verdict)}}, now);
     CHECK(decision.next == running);
     CHECK_FALSE(decision.entry);
   }
 }
 
 TEST_CASE("at weight 0 there is nothing to roll back") {
-  CHECK(advance(fresh(), 0, Measured{{failing()}}, now).next == fresh());
+  CHECK(advance({}, fresh(), 0, Measured{{failing()}}, now).next == fresh());
   State off = fresh();
   off.flag = 0;
-  CHECK(advance(off, 5000, Measured{{failing()}}, now).next == off);
+  CHECK(advance({}, off, 5000, Measured{{failing()}}, now).next == off);
 }
 
 TEST_CASE("a flag at 0 takes the weight away without a latch, and raising it gives it back") {
-  const State running = advance(fresh(), 0, FileChanged{5000, 1}, now).next;
-  const Decision down = advance(running, 5000, SetFlag{0, alice}, now);
+  const State running = advance({}, fresh(), 0, FileChanged{5000, 1}, now).next;
+  const Decision down = advance({}, running, 5000, SetFlag{0, alice}, now);
   CHECK_FALSE(down.next.latched);
   CHECK(down.next.status == Status::idle);
   CHECK(down.entry->kind == "flag");
@@ -102,10 +102,10 @@ TEST_CASE("a flag at 0 takes the weight away without a latch, and raising it giv
   CHECK(down.entry->before == 5000);
   CHECK(down.entry->after == 0);
 
-  const Decision up = advance(down.next, 5000, SetFlag{2000, alice}, now);
+  const Decision up = advance({}, down.next, 5000, SetFlag{2000, alice}, now);
   CHECK(up.next.status == Status::running);
   CHECK(up.entry->after == 2000);
-  const Decision cleared = advance(up.next, 5000, ClearFlag{alice}, now);
+  const Decision cleared = advance({}, up.next, 5000, ClearFlag{alice}, now);
   CHECK_FALSE(cleared.next.flag);
   CHECK(cleared.entry->after == 5000);
 }
@@ -113,22 +113,22 @@ TEST_CASE("a flag at 0 takes the weight away without a latch, and raising it giv
 TEST_CASE("a flag that is set to what it is already changes nothing and is not refused") {
   State state = fresh();
   state.flag = 1000;
-  const Decision same = advance(state, 0, SetFlag{1000, alice}, now);
+  const Decision same = advance({}, state, 0, SetFlag{1000, alice}, now);
   CHECK_FALSE(same.refused);
   CHECK_FALSE(same.entry);
   CHECK(same.next == state);
-  CHECK_FALSE(advance(fresh(), 0, ClearFlag{alice}, now).entry);
+  CHECK_FALSE(advance({}, fresh(), 0, ClearFlag{alice}, now).entry);
 }
 
 TEST_CASE("a flag above 0 while latched is refused and says what to do") {
-  const Decision decision = advance(latched(), 5000, SetFlag{1, alice}, now);
+  const Decision decision = advance({}, latched(), 5000, SetFlag{1, alice}, now);
   check_refused(decision, latched());
   CHECK_THAT(decision.entry->reason,
              Catch::Contains("m_v2 is rolled back (error rate 4.2% > 0.5%)"));
   CHECK_THAT(decision.entry->reason, Catch::Contains("`canary-gateway resume m --reason ...`"));
   CHECK_THAT(decision.entry->reason, Catch::Contains("raise `attempt` above 1 in the file"));
 
-  const Decision zero = advance(latched(), 5000, SetFlag{0, alice}, now);
+  const Decision zero = advance({}, latched(), 5000, SetFlag{0, alice}, now);
   CHECK_FALSE(zero.refused);
   CHECK(zero.next.flag == BasisPoints{0});
   CHECK(zero.next.latched);
@@ -136,30 +136,30 @@ TEST_CASE("a flag above 0 while latched is refused and says what to do") {
 }
 
 TEST_CASE("a flag beyond 100% is refused") {
-  check_refused(advance(fresh(), 0, SetFlag{10001, alice}, now), fresh());
+  check_refused(advance({}, fresh(), 0, SetFlag{10001, alice}, now), fresh());
 }
 
 TEST_CASE("resume opens the latch, and is refused where there is none") {
-  const Decision decision = advance(latched(), 1000, Resume{{"bob", "fixed in build 7"}}, now);
+  const Decision decision = advance({}, latched(), 1000, Resume{{"bob", "fixed in build 7"}}, now);
   CHECK_FALSE(decision.next.latched);
   CHECK(decision.next.cap == full_weight);
   CHECK(decision.next.status == Status::running);
   CHECK(decision.entry->kind == "resume");
   CHECK(decision.entry->reason == "resumed by bob: fixed in build 7");
   CHECK(decision.entry->after == 1000);
-  check_refused(advance(fresh(), 1000, Resume{alice}, now), fresh());
+  check_refused(advance({}, fresh(), 1000, Resume{alice}, now), fresh());
 }
 
 TEST_CASE("an operator's rollback latches, also at weight 0, and only once") {
-  const Decision decision = advance(fresh(), 0, Rollback{alice}, now);
+  const Decision decision = advance({}, fresh(), 0, Rollback{alice}, now);
   CHECK(decision.next.latched);
   CHECK(decision.trigger == "operator");
   CHECK(decision.entry->kind == "rollback");
-  check_refused(advance(decision.next, 0, Rollback{alice}, now), decision.next);
+  check_refused(advance({}, decision.next, 0, Rollback{alice}, now), decision.next);
 }
 
 TEST_CASE("a higher attempt in the file opens the latch, a lower or equal one does not") {
-  const Decision higher = advance(latched(), 1000, FileChanged{1000, 2}, now);
+  const Decision higher = advance({}, latched(), 1000, FileChanged{1000, 2}, now);
   CHECK_FALSE(higher.next.latched);
   CHECK(higher.next.attempt == 2);
   CHECK(higher.entry->kind == "attempt");
@@ -169,34 +169,34 @@ TEST_CASE("a higher attempt in the file opens the latch, a lower or equal one do
   State third = latched();
   third.attempt = 3;
   for (const std::uint32_t attempt : {0u, 1u, 2u, 3u}) {
-    const Decision decision = advance(third, 1000, FileChanged{1000, attempt}, now);
+    const Decision decision = advance({}, third, 1000, FileChanged{1000, attempt}, now);
     CHECK(decision.next == third);
     CHECK_FALSE(decision.entry);
   }
 }
 
 TEST_CASE("raising the file while latched is recorded as refused, lowering it as a change") {
-  const Decision raised = advance(latched(), 1000, FileChanged{5000, 1}, now);
+  const Decision raised = advance({}, latched(), 1000, FileChanged{5000, 1}, now);
   check_refused(raised, latched());
   CHECK_THAT(raised.entry->reason, Catch::StartsWith("rollout_percentage 10% -> 50% in the file"));
-  const Decision lowered = advance(latched(), 1000, FileChanged{0, 1}, now);
+  const Decision lowered = advance({}, latched(), 1000, FileChanged{0, 1}, now);
   CHECK_FALSE(lowered.refused);
   CHECK(lowered.entry->kind == "file");
   CHECK(lowered.next.latched);
 }
 
 TEST_CASE("the file at 0 is an operator's rollback without a latch") {
-  const State running = advance(fresh(), 0, FileChanged{5000, 1}, now).next;
-  const Decision decision = advance(running, 5000, FileChanged{0, 1}, now + 1s);
+  const State running = advance({}, fresh(), 0, FileChanged{5000, 1}, now).next;
+  const Decision decision = advance({}, running, 5000, FileChanged{0, 1}, now + 1s);
   CHECK_FALSE(decision.next.latched);
   CHECK(decision.next.status == Status::idle);
   CHECK(decision.entry->kind == "file");
   CHECK(decision.entry->reason == "rollout_percentage 50% -> 0% in the file");
-  CHECK(advance(decision.next, 0, FileChanged{100, 1}, now).next.status == Status::running);
+  CHECK(advance({}, decision.next, 0, FileChanged{100, 1}, now).next.status == Status::running);
 }
 
 TEST_CASE("lost state latches") {
-  const Decision decision = advance(fresh(), 1000, StateLost{"state.db was corrupt"}, now);
+  const Decision decision = advance({}, fresh(), 1000, StateLost{"state.db was corrupt"}, now);
   CHECK(decision.next.latched);
   CHECK(decision.entry->kind == "state_lost");
   CHECK(decision.next.reason == "state_lost: state.db was corrupt");

@@ -71,7 +71,7 @@ TEST_CASE("over random streams of events the latch holds and every change is rec
       now += std::chrono::seconds(1);
       const Event event = world.next();
       CAPTURE(seed, i, event.index());
-      const Decision decision = advance(state, world.file, event, now);
+      const Decision decision = advance({}, state, world.file, event, now);
       const auto* file = std::get_if<FileChanged>(&event);
       const BasisPoints file_after = file ? std::min(file->file, full_weight) : world.file;
       const Weight before = weigh(world.file, state), after = weigh(file_after, decision.next);
@@ -113,8 +113,8 @@ TEST_CASE("advance is a function: the same state and event give the same decisio
   State state;
   for (int i = 0; i < 500; ++i) {
     const Event event = world.next();
-    const Decision once = advance(state, 1000, event, base::WallTime{});
-    const Decision twice = advance(state, 1000, event, base::WallTime{});
+    const Decision once = advance({}, state, 1000, event, base::WallTime{});
+    const Decision twice = advance({}, state, 1000, event, base::WallTime{});
     REQUIRE(once.next == twice.next);
     REQUIRE(once.refused == twice.refused);
     REQUIRE(once.entry.has_value() == twice.entry.has_value());
