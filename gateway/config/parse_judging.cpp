@@ -33,16 +33,16 @@ void read_judge(Section& section, ThresholdJudge& out) {
 }
 
 void read_phases(const Field& field, std::vector<Phase>& out) {
-  if (!field.present()) return;
-  out.clear();
+  std::vector<Phase> phases;
   field.list([&](const Field& element) {
-    Phase& phase = out.emplace_back();
+    Phase& phase = phases.emplace_back();
     element.section([&](Section& section) {
       section.required("percentage", "a percentage above 0").weight(phase.percentage);
       section.required("hold", "a duration, such as 7d").duration(phase.hold, positive);
     });
   });
   if (field.is_empty_list()) field.problem("at least one phase");
+  if (field.is_list()) out = std::move(phases);
 }
 
 void read_plan(Section& section, Plan& out) {

@@ -60,7 +60,7 @@ TEST_CASE("the status has exactly the documented shape") {
       R"("weight":{"file":10,"flag":100,"phase":100,"cap":100,"effective":10,)"
       R"("limited_by":"file"},)"
       R"("rollout":{"status":"running","phase":null,"reason":"10% of the traffic",)"
-      R"("since":"2023-11-14T22:13:20.000Z","latched":false,"attempt":1},)"
+      R"("since":"2023-11-14T22:13:20.000Z","latched":false,"attempt":1,"paused":false},)"
       R"("criteria":[{"name":"error_rate","verdict":"inconclusive","value":0.002,"limit":0.005,)"
       R"x("samples":1000,"reason":"error rate 0.2% (2 of 1000 requests in 1m)",)x"
       R"("success_limit":0.001}],"durable":true}],)"
@@ -279,7 +279,7 @@ TEST_CASE("history rows carry actor, reason and numbers") {
   CHECK(call("GET", "/internal/history?model=comp-critic&limit=7").body ==
         "{\"history\":[{\"id\":5,\"time\":\"2023-11-14T22:13:20.000Z\",\"model\":\"comp-critic\","
         "\"canary\":\"comp-critic_v2\",\"generation\":3,\"kind\":\"rollback\","
-        "\"actor\":\"gateway\",\"reason\":\"error rate\",\"before\":10,\"after\":0,"
+        "\"actor\":\"gateway\",\"reason\":\"error rate\",\"before\":10,\"after\":0,\"phase\":null,"
         "\"reading\":null}]}\n");
   CHECK(call("GET", "/internal/history").status == 200);
   CHECK(gateway.commands == std::vector<std::string>{"history 'comp-critic' 7", "history '' 50"});

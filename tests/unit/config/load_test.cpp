@@ -72,7 +72,7 @@ TEST_CASE("the example file is read key by key") {
   CHECK(m.stable_unproven);
   REQUIRE(m.canary);
   CHECK(m.canary->name == "comp-critic_v2");
-  CHECK(m.canary->rollout_percentage == 1000);
+  CHECK(m.canary->rollout_percentage == 10000);
   REQUIRE(m.sticky.size() == 4);
   CHECK(m.sticky[0].kind == config::StickySource::Kind::header);
   CHECK(m.sticky[0].name == "X-User-Id");

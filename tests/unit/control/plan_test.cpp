@@ -20,18 +20,11 @@ Yaml planned(const std::string& more = "") {
 
 /// Lets time pass with good traffic, until the condition holds.
 void pass_time(House& house, const std::function<bool()>& condition) {
-  for (int i = 0; i < 40 && !condition(); ++i) {
-    house.observe("m_v2", 30, false);
-    const auto spent = house.model().rollout.spent;
-    const auto phase = house.model().rollout.phase;
-    const auto status = house.model().rollout.status;
-    house.clock.advance(3s);
-    house.run_until([&] {
-      const auto now = house.model().rollout;
-      return now.spent != spent || now.phase != phase || now.status != status;
-    });
-  }
-  REQUIRE(condition());
+  house.run_until([&] {
+    house.observe("m_v2", 5, false);
+    house.clock.advance(200ms);
+    return condition();
+  });
 }
 
 void reach_phase(House& house, std::uint32_t phase) {

@@ -8,7 +8,7 @@
 #include "unit/rollout/plan_world.hpp"
 
 using namespace canary;
-using namespace canary::rollout_test;
+using namespace canary::rollout;
 
 namespace {
 

@@ -4,9 +4,8 @@
 #include "base/random.hpp"
 #include "rollout/advance.hpp"
 
-namespace canary::rollout_test {
+namespace canary::rollout {
 
-using namespace canary::rollout;
 using namespace std::chrono_literals;
 
 inline analysis::Reading reading(analysis::Verdict verdict, bool enough = true) {
@@ -108,4 +107,4 @@ inline std::string event_name(const Event& event) {
   return names[event.index()];
 }
 
-}  // namespace canary::rollout_test
+}  // namespace canary::rollout
