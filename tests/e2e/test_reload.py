@@ -120,8 +120,7 @@ WRONG = {
     "same_names": {"models": {"comp-critic": {"canary": {"version": "comp-critic_v1"}}}},
     "listen_changed": {"data": {"listen": "127.0.0.1:1"}},
     "workers_changed": {"data": {"workers": 3}},
-    "not_supported_yet": {"models": {"comp-critic": {"plan": {"phases": [
-        {"percentage": 10, "hold": "7d"}]}}}},
+    "not_supported_yet": {"models": {"comp-critic": {"hash": "launchdarkly"}}},
 }
 
 
