@@ -324,6 +324,8 @@ State lower_of(const State& one, const State& other) {
   }
   lower.latched = one.latched || other.latched;
   lower.attempt = std::max(one.attempt, other.attempt);
+  // A higher attempt that was on its way to open the latch did not: it may still.
+  if (one.latched != other.latched) lower.attempt = one.latched ? one.attempt : other.attempt;
   if (lower.latched) {
     lower.cap = 0;
     lower.status = Status::rolled_back;

@@ -110,7 +110,8 @@ Decision advance(const Rules& rules, const State& state, BasisPoints file, const
 bool raises(const State& before, BasisPoints file_before, const State& after,
             BasisPoints file_after);
 
-/// The lower of two memories of one rollout, term by term; latched if either is.
+/// The lower of two memories of one rollout, term by term; latched if either is, and then in the
+/// attempt of the one that is.
 State lower_of(const State& one, const State& other);
 
 }  // namespace canary::rollout
