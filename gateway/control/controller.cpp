@@ -11,7 +11,6 @@
 namespace canary::control {
 namespace {
 
-constexpr auto tick_interval = std::chrono::milliseconds(250);
 constexpr auto checkpoint_interval = std::chrono::seconds(10);
 
 Outcome no_such(const std::string& what, const std::string& name) {
@@ -80,16 +79,21 @@ void Controller::Impl::settle_memory(const config::Config& config) {
       core.rollouts.store_slot(key);
       core.tell(key, lost);
       core.commit_lowering(key, lost.entry, {});
-    } else if (std::exchange(rollout.recovered, false)) {
-      const auto effective = rollout.weight().effective;
-      rollout::Entry entry{"recovered",
-                           "gateway",
-                           "the latch file is lower than the database: " + rollout.state.reason,
-                           std::nullopt,
-                           effective,
-                           effective};
-      core.commit_lowering(key, entry, {});
+      rollout.recovered = false;
     }
+  }
+  // Also those that the file does not name now: the latch file may be lost before it does.
+  for (const Key& key : core.rollouts.recovered()) {
+    Rollout& rollout = core.rollouts.at(key);
+    rollout.recovered = false;
+    const auto effective = rollout.weight().effective;
+    rollout::Entry entry{"recovered",
+                         "gateway",
+                         "the latch file is lower than the database: " + rollout.state.reason,
+                         std::nullopt,
+                         effective,
+                         effective};
+    core.commit_lowering(key, entry, {});
   }
 }
 
@@ -135,7 +139,8 @@ void Controller::Impl::checkpoint(base::MonoTime now) {
 }
 
 void Controller::Impl::tick_later() {
-  timer.expires_after(tick_interval);
+  if (core.parts.tick_interval <= base::Duration::zero()) return;
+  timer.expires_after(core.parts.tick_interval);
   timer.async_wait([this, alive = std::weak_ptr(core.alive)](boost::system::error_code cancelled) {
     if (cancelled || alive.expired()) return;
     tick();
@@ -236,6 +241,8 @@ void Controller::stop() {
   impl_->watcher.stop();
   impl_->timer.cancel();
 }
+
+void Controller::tick() { impl_->tick(); }
 
 void Controller::reload(std::string actor, Done done) {
   impl_->reloader.request(std::move(actor), std::move(done));

@@ -48,6 +48,8 @@ class Controller {
     stats::Registry& registry;
     traffic::DataPlane& data_plane;
     std::string config_path;
+    // How often the judge looks; zero: only when tick() is called, by whoever moves the clock.
+    base::Duration tick_interval = std::chrono::milliseconds(250);
   };
   /// `io` and `state_dir` must outlive the journal: its answers are posted to the one, and its
   /// thread writes to the other.
@@ -65,6 +67,8 @@ class Controller {
   void start(const config::Config& config, std::string text, bool fallback,
              std::vector<std::string> warnings, std::function<void()> on_ready);
   void stop();
+  /// One look of the judge at what was observed.
+  void tick();
 
   void reload(std::string actor, Done done);
   void set_flag(const std::string& canary_version, base::BasisPoints percentage,

@@ -52,6 +52,7 @@ base::Result<void> Rollouts::ensure(const Key& key, std::uint32_t attempt, bool 
   if (added && slot) {
     rollout.state = state_from(key, *slot);
     if (at_start) rollout.file = slot->file;
+    rollout.recovered = at_start && (slot->latched || slot->flag || slot->cap < base::full_weight);
   } else if (added) {
     rollout.state.model = key.first;
     rollout.state.canary = key.second;
@@ -76,6 +77,13 @@ std::vector<Key> Rollouts::absent_from(const config::Config& config) const {
   for (const auto& [key, rollout] : rollouts_)
     if (rollout.file > 0 && !named.contains(key)) absent.push_back(key);
   return absent;
+}
+
+std::vector<Key> Rollouts::recovered() const {
+  std::vector<Key> recovered;
+  for (const auto& [key, rollout] : rollouts_)
+    if (rollout.recovered) recovered.push_back(key);
+  return recovered;
 }
 
 Rollout* Rollouts::find(const Key& key) {

@@ -45,6 +45,9 @@ class Rollouts {
   /// The rollouts that have a file term although the configuration does not name them.
   std::vector<Key> absent_from(const config::Config& config) const;
 
+  /// The rollouts of which the latch file knows something lower than the database.
+  std::vector<Key> recovered() const;
+
   /// Stores the rollout's present terms into its slot.
   void store_slot(const Key& key);
 
