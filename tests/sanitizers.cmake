@@ -9,6 +9,7 @@ foreach(room ${CANARY_THREADED_ROOMS})
     list(APPEND tsan_units unit_${room})
   endif()
 endforeach()
+list(APPEND tsan_units scenario_lives scenario_traffic)
 add_custom_target(tsan_units DEPENDS ${tsan_units})
 
 # clang 14's runtimes need address-space randomness off where the kernel's is large.
@@ -19,9 +20,9 @@ if(NOT setarch_failed)
 endif()
 set(CANARY_ASAN_ENVIRONMENT
   "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
-  "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
+  "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1" "CANARY_SCENARIO_SEEDS=60")
 set(CANARY_TSAN_ENVIRONMENT
-  "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+  "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1" "CANARY_SCENARIO_SEEDS=60")
 
 if(CANARY_CI)
   foreach(target ${CANARY_UNIT_TARGETS})
