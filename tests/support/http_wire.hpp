@@ -2,6 +2,8 @@
 // not judged by the gateway's parser.
 #pragma once
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -48,26 +50,23 @@ inline std::string take(Wire& wire, std::size_t size) {
   return bytes;
 }
 
-/// Up to and including CRLF; empty when the connection ends first.
-inline std::string take_line(Wire& wire) {
-  std::size_t end = 0;
-  while ((end = wire.received.find("\r\n")) == std::string::npos)
-    if (!wire.receive()) return {};
-  return take(wire, end + 2);
-}
-
+/// Takes chunks off the front. Reads by position: erasing each from a large buffer would take long.
 inline bool read_chunks(Wire& wire, std::string& body) {
-  for (;;) {
-    const std::string line = take_line(wire);
-    if (line.empty()) return false;
-    const std::size_t size = std::strtoul(line.c_str(), nullptr, 16);
-    if (!wire.receive_at_least(size + 2)) {
-      body += take(wire, wire.received.size());
-      return false;
+  std::size_t at = 0;
+  for (bool whole = false;;) {
+    const std::size_t line_end = wire.received.find("\r\n", at);
+    if (whole || line_end == std::string::npos) {
+      if (!whole && wire.receive()) continue;
+      wire.received.erase(0, at);
+      return whole;
     }
-    body += take(wire, size);
-    if (take(wire, 2) != "\r\n") return false;
-    if (size == 0) return true;
+    const std::size_t size = std::strtoul(wire.received.c_str() + at, nullptr, 16);
+    const std::size_t data = line_end + 2;
+    const bool there = wire.receive_at_least(data + size + 2);
+    body += wire.received.substr(data, size);
+    at = std::min(data + size + 2, wire.received.size());
+    whole = there && size == 0;
+    if (there && wire.received.compare(data + size, 2, "\r\n") != 0) return false;
   }
 }
 

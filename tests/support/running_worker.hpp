@@ -17,10 +17,13 @@ namespace canary::test {
 
 using namespace std::chrono_literals;
 
-/// One model "m" on every path, with short timeouts. Port 0: no canary.
+/// A timeout that a test waits for, and one that none does.
+constexpr base::Duration soon = 200ms, never = 60s;
+
+/// One model "m" on every path. Port 0: no canary.
 inline config::Config one_model(std::uint16_t stable, std::uint16_t canary = 0) {
   config::Config config;
-  config.data.timeouts = {.header = 300ms, .body_idle = 300ms, .keepalive_idle = 5s};
+  config.data.timeouts = {.header = never, .body_idle = never, .keepalive_idle = never};
   config::Model model;
   model.name = "m";
   model.match.push_back({.path_prefix = "/", .host = {}, .header_name = {}, .header_value = {}});
@@ -30,7 +33,7 @@ inline config::Config one_model(std::uint16_t stable, std::uint16_t canary = 0) 
     model.canary->name = "m_v2";
     model.canary->endpoints = {{"127.0.0.1", canary}};
   }
-  model.timeouts = {.connect = 300ms, .first_byte = 300ms, .idle = 300ms, .total = 0s};
+  model.timeouts = {.connect = never, .first_byte = never, .idle = never, .total = 0s};
   config.models.push_back(std::move(model));
   return config;
 }

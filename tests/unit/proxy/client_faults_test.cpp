@@ -47,10 +47,7 @@ TEST_CASE("A client that leaves takes its upstream connection with it at once") 
   CAPTURE(name);
   Gate ended;
   Upstream upstream(reads_on(ended, first));
-  config::Config config = one_model(upstream.port);
-  config.data.timeouts.body_idle = 60s;
-  config.models[0].timeouts = {.connect = 60s, .first_byte = 60s, .idle = 60s, .total = 0s};
-  RunningWorker gateway(config);
+  RunningWorker gateway(one_model(upstream.port));
   Client client(gateway.port);
   client.send(request);
   REQUIRE(upstream.saw(1));
@@ -75,6 +72,7 @@ TEST_CASE("A client's broken, oversized or stalled body is its own fault") {
   Upstream upstream(reads_on(ended));
   config::Config config = one_model(upstream.port);
   config.data.limits.request_body = 16;
+  if (status == 408) config.data.timeouts.body_idle = soon;
   RunningWorker gateway(config);
   Client client(gateway.port);
   const Message answer = client.ask(chunked_post + body);
@@ -105,8 +103,7 @@ TEST_CASE("timeouts.total is not held against the version while the client stall
   Gate ended;
   Upstream upstream(reads_on(ended));
   config::Config config = one_model(upstream.port);
-  config.data.timeouts.body_idle = 60s;
-  config.models[0].timeouts.total = 200ms;
+  config.models[0].timeouts.total = soon;
   RunningWorker gateway(config);
   CHECK(Client(gateway.port).ask(chunked_post + "4\r\npart\r\n").status() == 408);
   check_not_charged(gateway);
@@ -120,7 +117,7 @@ TEST_CASE("A client that stops reading is dropped after body_idle") {
     ended.open();
   });
   config::Config config = one_model(upstream.port);
-  config.models[0].timeouts.idle = 60s;
+  config.data.timeouts.body_idle = soon;
   RunningWorker gateway(config);
   Client client(gateway.port, 4096);
   client.send(get("/"));
@@ -142,6 +139,7 @@ TEST_CASE("A request that is refused before a version is picked reaches no upstr
   Upstream upstream(always(ok("never")));
   config::Config config = one_model(upstream.port);
   config.data.limits.request_body = 16;
+  if (status == 408) config.data.timeouts.header = soon;
   RunningWorker gateway(config);
   Client client(gateway.port);
   const Message answer = client.ask(request);

@@ -130,7 +130,11 @@ std::vector<Row> failures() {
 void check(const Row& row) {
   CAPTURE(row.name);
   Upstream upstream(row.script);
-  RunningWorker gateway(one_model(upstream.port));
+  config::Config config = one_model(upstream.port);
+  const std::string_view charge = row.charge;
+  if (charge.starts_with("timeout_first_byte")) config.models[0].timeouts.first_byte = soon;
+  if (charge.starts_with("timeout_idle")) config.models[0].timeouts.idle = soon;
+  RunningWorker gateway(config);
   Client client(gateway.port);
   const Message answer = client.ask(row.request, row.kind);
   CHECK(answer.status() == row.status);
@@ -175,7 +179,9 @@ TEST_CASE("A refused connection is a 502, one that is not accepted in time a 504
   const RefusingPort refusing;
   const FullListener full;
   const bool refused = GENERATE(true, false);
-  RunningWorker gateway(one_model(refused ? refusing.port : full.port));
+  config::Config config = one_model(refused ? refusing.port : full.port);
+  config.models[0].timeouts.connect = soon;
+  RunningWorker gateway(config);
   const Message answer = Client(gateway.port).ask(get("/"));
   CHECK(answer.status() == (refused ? 502 : 504));
   CHECK_THAT(answer.body, Catch::Contains(refused ? "connect_failed" : "connect_timeout"));
@@ -192,8 +198,7 @@ TEST_CASE("timeouts.total ends an answer that trickles, and one that never comes
     peer.wire.receive_all();
   });
   config::Config config = one_model(upstream.port);
-  config.models[0].timeouts.total = 200ms;
-  config.models[0].timeouts.first_byte = config.models[0].timeouts.idle = 60s;
+  config.models[0].timeouts.total = soon;
   RunningWorker gateway(config);
   const Message trickled = Client(gateway.port).ask(get("/trickle"));
   CHECK(trickled.status() == 200);

@@ -218,8 +218,6 @@ TEST_CASE("Shutting down ends everything, whatever it does") {
     peer.wire.receive_all();
   });
   Fixture fixture(stable.port);
-  fixture.config.models[0].timeouts.first_byte = 60s;
-  fixture.config.data.timeouts.header = 60s;
   fixture.publish(0);
   REQUIRE(fixture.in_force(1));
   Client idle(fixture.port), partial(fixture.port), busy(fixture.port);

@@ -107,7 +107,9 @@ TEST_CASE("Stable answers for a canary that cannot be reached; only the canary i
   const FullListener full;
   const bool refused = GENERATE(true, false);
   const std::string charge = refused ? "connect_error 0" : "timeout_connect 0";
-  RunningWorker gateway(one_model(stable.port, refused ? refusing.port : full.port), 10000);
+  config::Config config = one_model(stable.port, refused ? refusing.port : full.port);
+  config.models[0].timeouts.connect = soon;
+  RunningWorker gateway(config, 10000);
   const Message answer = Client(gateway.port).ask(post("/", "body"));
   CHECK(answer.body == "stable");
   CHECK(answer.field("X-Model-Version") == "m_v1");
@@ -161,7 +163,6 @@ TEST_CASE("A request that still connects to the canary when weight 0 is installe
   Upstream stable(always(ok("stable")));
   FullListener canary;
   config::Config config = one_model(stable.port, canary.port);
-  config.models[0].timeouts.connect = 60s;
   RunningWorker gateway(config, 10000);
   Client client(gateway.port);
   client.send(get("/"));
@@ -181,6 +182,7 @@ TEST_CASE("After weight 0 is installed no second endpoint of the canary is tried
   Upstream stable(always(ok("stable"))), alive(always(ok("canary")));
   FullListener dead;
   config::Config config = one_model(stable.port, alive.port);
+  config.models[0].timeouts.connect = soon;
   RunningWorker gateway(config, 10000);
   Client(gateway.port).ask(get("/"));  // leaves an idle connection to the endpoint that lives
   gateway.config.models[0].canary->endpoints.push_back({"127.0.0.1", dead.port});
@@ -205,7 +207,6 @@ TEST_CASE("After weight 0 is installed no second endpoint of the canary is tried
 TEST_CASE("A model that is gone when its connection is made is a 404, charged to nobody") {
   FullListener listener;
   config::Config config = one_model(listener.port);
-  config.models[0].timeouts.connect = 60s;
   RunningWorker gateway(config);
   Client client(gateway.port);
   client.send(get("/"));
@@ -222,7 +223,6 @@ TEST_CASE("A table that comes during a failover does not lose the request") {
   FullListener stable;
   const RefusingPort canary;
   config::Config config = one_model(stable.port, canary.port);
-  config.models[0].timeouts.connect = 60s;
   RunningWorker gateway(config, 10000);
   Client client(gateway.port);
   client.send(get("/"));

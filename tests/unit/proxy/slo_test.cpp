@@ -1,0 +1,153 @@
+// Latency evidence: when a request counts as slow, and whose time counts.
+#include <catch2/catch.hpp>
+
+#include <list>
+
+#include "support/running_worker.hpp"
+
+namespace canary::proxy {
+namespace {
+
+using namespace test;
+
+config::Config with_slo(std::uint16_t port, config::Duration slo) {
+  config::Config config = one_model(port);
+  config.models[0].slo = config::Slo{slo, config::Slo::Of::total};
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("A request that waits on its upstream counts as slow before it ends, and once") {
+  Gate answer;
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    answer.wait();
+    peer.wire.send(ok("late"));
+    peer.request();
+  });
+  RunningWorker gateway(with_slo(upstream.port, 50ms));
+  Client client(gateway.port);
+  client.send(get("/"));
+  REQUIRE(gateway.eventually([&] { return gateway.stable().over_trigger == 1; }));
+  Recorded waiting = gateway.stable();
+  CHECK(waiting.samples == 1);
+  CHECK(waiting.over_slo == 1);
+  CHECK(waiting.charges() == 0);
+  answer.open();
+  CHECK(read_message(client).body == "late");
+  const Recorded done = gateway.stable();
+  CHECK(done.by_outcome == std::map<std::string, std::uint64_t>{{"ok", 1}});
+  CHECK(done.samples == 1);
+  CHECK(done.over_slo == 1);
+  CHECK(done.over_trigger == 1);
+}
+
+TEST_CASE("Every slow request counts, though they wait at once and end in different ways") {
+  Gate answer;
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    answer.wait();
+    if (peer.index % 2 == 0) peer.wire.send(ok("late"));
+  });
+  RunningWorker gateway(with_slo(upstream.port, 50ms));
+  std::list<Client> clients;
+  for (int i = 0; i < 8; ++i) clients.emplace_back(gateway.port).send(get("/"));
+  REQUIRE(gateway.eventually([&] { return gateway.stable().over_trigger == 8; }));
+  answer.open();
+  for (Client& client : clients) CHECK(read_message(client).status() > 0);
+  const Recorded done = gateway.stable();
+  CHECK(done.over_slo == 8);
+  CHECK(done.samples == 8);
+  CHECK(done.by_outcome == std::map<std::string, std::uint64_t>{{"ok", 4}, {"reset", 4}});
+}
+
+TEST_CASE("Time that a slow client takes to read is not the version's") {
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    peer.wire.send(ok(std::string(1 << 20, 'x')));
+
+    peer.request();
+  });
+  RunningWorker gateway(with_slo(upstream.port, 200ms));
+  Client client(gateway.port, 4096);
+  client.send(get("/"));
+  // Blocked on the client for twice the trigger: the worker's own clock says so.
+  const auto now = [&] { return gateway.ask([](Worker& w) { return w.reactor().now(); }); };
+  REQUIRE(gateway.eventually([&] { return gateway.stable().started == 1; }));
+  const auto begin = now();
+  REQUIRE(gateway.eventually([&] { return now() - begin > 700ms; }));
+  CHECK(gateway.stable().over_slo == 0);
+  CHECK(read_message(client).body.size() == 1 << 20);
+  const Recorded done = gateway.stable();
+  CHECK(done.by_outcome == std::map<std::string, std::uint64_t>{{"ok", 1}});
+  CHECK(done.samples == 1);
+  CHECK(done.over_slo == 0);
+}
+
+TEST_CASE("Time that a client takes to send its body is not the version's") {
+  Upstream upstream(always(ok("done")));
+  RunningWorker gateway(with_slo(upstream.port, 100ms));
+  Client client(gateway.port);
+  client.send("POST / HTTP/1.1\r\nHost: gw\r\nContent-Length: 4\r\n\r\nbo");
+  const auto now = [&] { return gateway.ask([](Worker& w) { return w.reactor().now(); }); };
+  REQUIRE(gateway.eventually([&] { return gateway.stable().started == 1; }));
+  const auto begin = now();
+  REQUIRE(gateway.eventually([&] { return now() - begin > 400ms; }));
+  client.send("dy");
+  CHECK(read_message(client).body == "done");
+  CHECK(gateway.stable().samples == 1);
+  CHECK(gateway.stable().over_slo == 0);
+}
+
+TEST_CASE("An event stream is judged by its first byte, however long it goes on") {
+  Gate end;
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    peer.wire.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+    end.wait();
+  });
+  RunningWorker gateway(with_slo(upstream.port, 100ms));
+  Client client(gateway.port);
+  client.send(get("/"));
+  Message head;
+  REQUIRE(read_head(client, head));
+  const auto now = [&] { return gateway.ask([](Worker& w) { return w.reactor().now(); }); };
+  const auto begin = now();
+  REQUIRE(gateway.eventually([&] { return now() - begin > 400ms; }));
+  CHECK(gateway.stable().over_slo == 0);
+  end.open();
+  read_body(client, head, Kind::response);
+  CHECK(head.whole);
+  CHECK(gateway.stable().samples == 1);
+  CHECK(gateway.stable().over_slo == 0);
+}
+
+TEST_CASE("A request whose client chose the version is no evidence, slow or not") {
+  Gate answer;
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    answer.wait();
+    peer.wire.send("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+    peer.request();
+  });
+  config::Config config = with_slo(upstream.port, 50ms);
+  config.models[0].override_ =
+      config::Override{.header = "X-Canary", .cookie = {}, .at_zero = false};
+  RunningWorker gateway(config);
+  Client chosen(gateway.port), drawn(gateway.port);
+  chosen.send(get("/", "X-Canary: never\r\n"));
+  REQUIRE(upstream.saw(1));
+  drawn.send(get("/"));
+  REQUIRE(gateway.eventually([&] { return gateway.stable().over_trigger >= 1; }));
+  answer.open();
+  CHECK(read_message(chosen).status() == 500);
+  CHECK(read_message(drawn).status() == 500);
+  const Recorded done = gateway.stable();
+  CHECK(done.over_slo == 1);
+  CHECK(done.charges() == 2);
+  CHECK(done.evidence == 1);
+  CHECK(done.errors == 1);
+}
+
+}  // namespace canary::proxy
