@@ -63,7 +63,7 @@ class Exchange {
   std::optional<Reply> upload_step();
   std::optional<Reply> receive_reply();
   std::optional<Reply> parse_reply(std::size_t head_size);
-  Reply reply_broken();
+  Reply reply_broken(int error);
   Reply reply_expired(MonoTime now);
   MonoTime reply_deadline() const;
   MonoTime total_deadline() const;

@@ -1,5 +1,6 @@
 // From the request head that is sent to the response head that has come.
 #include <algorithm>
+#include <cerrno>
 
 #include "http/build_head.hpp"
 #include "proxy/exchange.hpp"
@@ -135,7 +136,7 @@ std::optional<Exchange::Reply> Exchange::receive_reply() {
         return std::nullopt;
       case reactor::IoStatus::closed:
       case reactor::IoStatus::failed:
-        return reply_broken();
+        return reply_broken(io.error);
     }
   }
 }
@@ -159,8 +160,8 @@ std::optional<Exchange::Reply> Exchange::parse_reply(std::size_t head_size) {
   return std::nullopt;
 }
 
-// The connection ended before the response head was whole.
-Exchange::Reply Exchange::reply_broken() {
+// The connection ended before the response head was whole. `error`: an errno, 0 for an orderly end.
+Exchange::Reply Exchange::reply_broken(int error) {
   const bool untouched = session_.reply().empty() && interim_responses_ == 0;
   const bool race = untouched && upstream_->reused;  // with the upstream's own keep-alive timeout
   if (race && replayable_) {
@@ -171,8 +172,10 @@ Exchange::Reply Exchange::reply_broken() {
     upstream_.reset();
     return Reply::retry;
   }
-  const bool excused = race && (!reactor::all_acknowledged(upstream_->socket.fd()) ||
-                                worker_.race_allowance().take());
+  // A reset carries no acknowledgement that would be counted: it alone does not say who was first.
+  const bool never_taken =
+      error != ECONNRESET && !reactor::all_acknowledged(upstream_->socket.fd());
+  const bool excused = race && (never_taken || worker_.race_allowance().take());
   return refuse(502, "upstream_reset", "the model server closed the connection without an answer",
                 excused ? Outcome::gateway_error : Outcome::reset);
 }
