@@ -14,6 +14,14 @@ from upstream import response
 from waiting import wait_until
 
 
+def refuses(address):
+    try:
+        Client(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_sigterm_under_load_fails_nothing(gateways, models):
     """Two gateways behind one list of addresses: clients move on when one says close."""
     gateway = gateways(one_model(models[0].url, models[1].url, 50))
@@ -43,7 +51,7 @@ def test_a_request_in_flight_is_finished(gateways, upstreams, number):
         client.request("POST", "/", body=b"x")
         wait_until(lambda: upstream.requests)
         gateway.signal(number)
-        gateway.wait_event("draining")
+        wait_until(lambda: refuses(gateway.data), what="the listeners are closed")
         go_on.set()
         answer = client.read_response()
         assert (answer.status, answer.body) == (200, b"late")

@@ -113,6 +113,7 @@ def test_latencies_are_within_a_percent_and_the_slo_is_exact(gateways, models):
 def test_the_metrics_do_not_grow_with_what_clients_send(two):
     gateway = two(50)
     Load(gateway.data, "GET", requests=50).run()
+    wait_until(lambda: gateway.metrics().has("canary_gateway_analysis_value"), what="a tick")
     before = len(gateway.metrics().samples)
     for number in range(100):
         gateway.ask("GET", f"/path{number}?q={number}", [(f"X-{number}", "y")],
