@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -134,10 +135,12 @@ struct Upstream {
 struct SuccessLimits {
   double error_rate = 0.001;
   double latency_p95 = 1.0;
+  double quality_degradation = 0.05;  // against stable; rests until something measures quality
 };
 struct TriggerLimits {
   double error_rate = 0.005;
   double latency_p95 = 1.5;
+  double quality_degradation = 0.15;
   bool critical_bug = true;  // a person's critical complaint rolls back
 };
 
@@ -155,7 +158,22 @@ struct Plan {
   std::vector<Phase> phases{{1000, 168h}, {5000, 168h}, {base::full_weight, 336h}};
   Advance advance = Advance::automatic;
   OnInsufficientData on_insufficient_data = OnInsufficientData::hold;
+  // Of time at the completed plan's last percentage: when people are reminded that stable may be
+  // retired, and that it should be removed and archived.
+  Duration retire_after = 336h;
+  Duration remove_after = 720h;
   bool operator==(const Plan&) const = default;
+};
+
+/// What a trigger does, and what follows any rollback.
+struct RollbackPolicy {
+  enum class Mode : std::uint8_t { immediate, gradual };
+  Mode mode = Mode::immediate;                           // a critical bug is always immediate
+  std::vector<BasisPoints> ladder{5000, 2500, 1000, 0};  // falling, ends with 0
+  Duration rung_hold = 30min;
+  Duration watch = 15min;  // of stable, after the last canary request has ended
+  Duration drain = 30s;    // then what is still in flight to the canary is closed
+  bool operator==(const RollbackPolicy&) const = default;
 };
 
 struct ThresholdJudge {
@@ -182,6 +200,34 @@ struct Model {
   SuccessLimits success;
   TriggerLimits triggers;
   ThresholdJudge judge;
+  RollbackPolicy rollback;
+};
+
+/// What people are told of. The words of `notify[].on`: docs/notifications.md.
+enum class NoticeKind : std::uint8_t {
+  rollback,   // the weight is taken away: exactly one per rollback, at its decision
+  step,       // how that rollback goes on: rungs, proof, watch
+  phase,      // a phase began, or the plan is complete
+  hold,       // a phase's time has passed and it does not end: held, or waiting at a gate
+  promoted,   // the canary was named stable
+  reminder,   // what is left to do after a completed plan
+  complaint,  // a person reported something that is no trigger
+  command     // a person paused, resumed, promoted, or a new attempt began
+};
+
+std::string_view name(NoticeKind kind);
+
+/// One receiver of notices.
+struct Notify {
+  enum class Kind : std::uint8_t { slack, webhook, log };
+  Kind kind = Kind::log;
+  std::string url;         // http(s)://...; empty when url_env names it, and for log
+  std::string url_env;     // the environment variable that holds the URL: it is a secret
+  std::string channel;     // slack: "#incidents"; empty: the webhook's own
+  std::string secret_env;  // webhook: the variable that holds the signing secret; empty: unsigned
+  std::vector<NoticeKind> on;  // empty: all
+  bool wants(NoticeKind what) const;
+  bool operator==(const Notify&) const = default;
 };
 
 struct Config {
@@ -191,6 +237,7 @@ struct Config {
   std::filesystem::path state_dir = "/var/lib/canary-gateway";
   std::optional<AccessLog> access_log;
   std::vector<Model> models;  // in the file's order
+  std::vector<Notify> notify;
 };
 
 }  // namespace canary::config

@@ -11,8 +11,6 @@
 namespace canary::control {
 namespace {
 
-constexpr auto checkpoint_interval = std::chrono::seconds(10);
-
 Outcome no_such(const std::string& what, const std::string& name) {
   Outcome outcome;
   outcome.status = 404;
@@ -129,12 +127,12 @@ base::Duration Controller::Impl::elapsed(Rollout& rollout, const config::Model& 
 /// Writes down the hold clocks that have moved; a crash loses no more than one interval of each.
 void Controller::Impl::checkpoint(base::MonoTime now) {
   if (core.gate.busy()) return;  // a raise is on its way to the disk: not behind it
-  next_checkpoint = now + checkpoint_interval;
+  next_checkpoint = now + core.parts.checkpoint_interval;
   for (const auto& model : core.config.models) {
     Rollout* rollout = model.canary ? core.rollouts.find(key_of(model)) : nullptr;
     if (rollout == nullptr || rollout->state.spent == rollout->checkpointed) continue;
     rollout->checkpointed = rollout->state.spent;
-    core.parts.journal.commit(rollout->state, std::nullopt, false, {});
+    core.parts.journal.commit({rollout->state, std::nullopt, {}}, false, {});
   }
 }
 

@@ -10,9 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "analysis/quality.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "control/views.hpp"
+#include "notify/notifier.hpp"
 #include "rollout/advance.hpp"
 #include "stats/registry.hpp"
 #include "store/journal.hpp"
@@ -35,6 +37,15 @@ struct Outcome {
 /// the controller is stopped first.
 using Done = std::function<void(Outcome)>;
 
+/// Asks our own data listener over the wire for `/internal/model-version?model=...`. The answer, a
+/// body or why there is none, comes on the control thread and within a few seconds.
+using AskVersion = std::function<void(const std::string& model,
+                                      std::function<void(base::Result<std::string>)> answer)>;
+
+/// What is known of both versions' quality within the judge's window; nothing: no such criterion.
+using QualitySource =
+    std::function<std::optional<analysis::QualityEvidence>(const std::string& model)>;
+
 class Controller {
  public:
   struct Parts {
@@ -50,6 +61,13 @@ class Controller {
     std::string config_path;
     // How often the judge looks; zero: only when tick() is called, by whoever moves the clock.
     base::Duration tick_interval = std::chrono::milliseconds(250);
+    // How often the clocks that only grow are written down.
+    base::Duration checkpoint_interval = std::chrono::seconds(10);
+    notify::Notifier* notifier = nullptr;         // whom to tell; outlives the controller
+    std::vector<store::OutboxRow> undelivered{};  // from the journal
+    AskVersion ask_version = nullptr;  // none: the proof leaves that step out, and says so
+    QualitySource quality = nullptr;   // none: there is no such criterion
+    std::string status_url{};          // what people are pointed to
   };
   /// `io` and `state_dir` must outlive the journal: its answers are posted to the one, and its
   /// thread writes to the other.

@@ -42,7 +42,7 @@ void Core::commit_lowering(const Key& key, std::optional<rollout::Entry> entry,
   std::optional<store::HistoryRow> with;
   if (entry) with = row(key, std::move(*entry));
   parts.journal.commit(
-      rollout.state, std::move(with), true,
+      {rollout.state, std::move(with), {}}, true,
       on_control([this, key, committed = std::move(committed)](const base::Result<void>& result) {
         --rollouts.at(key).uncommitted;
         if (result && committed) committed();
@@ -58,7 +58,7 @@ void Core::commit_raise(const Key& key, const rollout::State& next,
                         std::function<void(base::Result<void>)> done) {
   std::optional<store::HistoryRow> with;
   if (entry) with = row(key, std::move(*entry));
-  parts.journal.commit(next, std::move(with), false, on_control(std::move(done)));
+  parts.journal.commit({next, std::move(with), {}}, false, on_control(std::move(done)));
 }
 
 void Core::put(const Key& key, base::BasisPoints file, const rollout::Decision& decision) {

@@ -49,6 +49,8 @@ class ExchangeRecord {
   const traffic::Model* model() const { return model_; }
   const traffic::Version* version() const { return version_; }
   std::optional<Duration> first_byte() const { return first_byte_; }
+  /// Where the request is in flight now: not the version charged, after a failover.
+  const traffic::Version* in_flight() const { return in_flight_; }
 
  private:
   Duration age(MonoTime now) const;

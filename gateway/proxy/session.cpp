@@ -164,6 +164,11 @@ void Session::drain() {
         *this, deadline_ = std::min(deadline_, worker_.reactor().now() + drain_idle));
 }
 
+void Session::end_request(const std::string& model, const std::string& version) {
+  const traffic::Version* to = watched_ ? watched_->in_flight() : nullptr;
+  if (to && to->name == version && to->stats->model == model) shut_down();
+}
+
 void Session::shut_down() {
   shut_down_ = true;
   if (parked_ && !yielded_) resume(Woken::shutdown);

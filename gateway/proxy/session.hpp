@@ -58,6 +58,8 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   /// The worker drains: an idle connection closes soon. `now`: it ends at once, whatever it does.
   void drain();
   void shut_down();
+  /// Ends the session if its request is in flight to this version.
+  void end_request(const std::string& model, const std::string& version);
 
   // The worker's list of sessions.
   Session* previous = nullptr;

@@ -68,13 +68,22 @@ void Worker::stop_when_drained() {
   if (draining_ && !accepting_ && !sessions_) reactor_.stop();
 }
 
-void Worker::shut_down() {
+template <class F>
+void Worker::for_each_session(F&& f) {
   Session* session = sessions_;
   while (session) {
     Session* const next = session->next;  // ending takes the session out of the list
-    session->shut_down();
+    f(*session);
     session = next;
   }
+}
+
+void Worker::shut_down() {
+  for_each_session([](Session& session) { session.shut_down(); });
+}
+
+void Worker::end_requests(const std::string& model, const std::string& version) {
+  for_each_session([&](Session& session) { session.end_request(model, version); });
 }
 
 base::WallTime Worker::wall() const {

@@ -49,6 +49,8 @@ class Worker {
   void drain();
   /// Ends every connection now.
   void shut_down();
+  /// Ends every request that is in flight to this version, and its client's connection with it.
+  void end_requests(const std::string& model, const std::string& version);
 
   std::size_t index() const { return index_; }
   reactor::Reactor& reactor() { return reactor_; }
@@ -82,6 +84,8 @@ class Worker {
   void ended(Session& session);
 
  private:
+  template <class F>
+  void for_each_session(F&& f);
   class Housekeeping;
   void flush_access_log();
   void stop_when_drained();

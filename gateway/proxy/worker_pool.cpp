@@ -132,6 +132,10 @@ void WorkerPool::applied() {
   for (const auto& on_applied : done.on_applied) on_applied();
 }
 
+void WorkerPool::end_requests(const std::string& model, const std::string& version) {
+  post_to_all([model, version](Worker& worker) { worker.end_requests(model, version); });
+}
+
 void WorkerPool::announce(std::shared_ptr<const traffic::VersionAnswers> answers) {
   post_to_all([answers](Worker& worker) { worker.announce(answers); });
 }

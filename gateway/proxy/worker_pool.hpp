@@ -34,6 +34,7 @@ class WorkerPool final : public traffic::DataPlane {
   /// waits and replaces what waited before it.
   void publish(std::shared_ptr<const traffic::RoutingTable> table,
                std::function<void()> on_applied) override;
+  void end_requests(const std::string& model, const std::string& version) override;
   void announce(std::shared_ptr<const traffic::VersionAnswers> answers) override;
 
   /// Stops accepting and lets requests finish; `on_drained` runs on the control thread when every

@@ -35,6 +35,30 @@ std::optional<Status> parse_status(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view name(ProofStep step) {
+  switch (step) {
+    case ProofStep::none:
+      return "none";
+    case ProofStep::publishing:
+      return "publishing";
+    case ProofStep::draining:
+      return "draining";
+    case ProofStep::asking:
+      return "asking";
+    case ProofStep::watching:
+      return "watching";
+  }
+  return "none";
+}
+
+std::optional<ProofStep> parse_proof_step(std::string_view text) {
+  constexpr std::array all{ProofStep::none, ProofStep::publishing, ProofStep::draining,
+                           ProofStep::asking, ProofStep::watching};
+  for (const ProofStep step : all)
+    if (name(step) == text) return step;
+  return std::nullopt;
+}
+
 std::string_view name(Weight::Limit limit) {
   switch (limit) {
     case Weight::Limit::file:

@@ -21,12 +21,12 @@ constexpr auto first_pause = std::chrono::seconds(1);
 constexpr auto longest_pause = std::chrono::seconds(16);
 
 struct Write {
-  rollout::State state;
-  std::optional<HistoryRow> row;
+  Journal::Record record;
   bool retry = false;
   std::function<void(base::Result<void>)> done;
   bool same_rollout(const Write& other) const {
-    return state.model == other.state.model && state.canary == other.state.canary;
+    const rollout::State &mine = record.state, &its = other.record.state;
+    return mine.model == its.model && mine.canary == its.canary;
   }
 };
 struct Read {
@@ -90,7 +90,7 @@ void Journal::Impl::run() {
 }
 
 base::Result<void> Journal::Impl::attempt(const Write& write) {
-  auto result = store::write(database, write.state, write.row);
+  auto result = store::write(database, write.record);
   const bool was_healthy = healthy.exchange(result.has_value());
   if (!result && was_healthy)
     log::error("state_not_durable", {{"error", result.error().message()}});
@@ -121,7 +121,7 @@ void Journal::Impl::perform(Write write) {
 }
 
 /// Bounded: when full, the oldest write gives way whose rollout has a later state in the backlog.
-/// Its history row is lost, its state is not.
+/// Its history row and messages are lost, its state is not.
 void Journal::Impl::keep(Write write) {
   backlog.push_back(std::move(write));
   if (backlog.size() <= queue_capacity) return;
@@ -170,16 +170,26 @@ base::Result<Journal::Opened> Journal::open(const std::filesystem::path& state_d
   Opened result;
   result.journal.reset(new Journal(std::move(impl)));
   result.states = std::move(opened->states);
+  result.outbox = std::move(opened->outbox);
   result.first_start = opened->first_start;
   result.lost = opened->lost;
   result.kept_aside = std::move(opened->kept_aside);
   return result;
 }
 
-void Journal::commit(const rollout::State& state, std::optional<HistoryRow> row, bool retry,
-                     std::function<void(base::Result<void>)> done) {
+void Journal::commit(Record record, bool retry, std::function<void(base::Result<void>)> done) {
   if (!done) done = [](const base::Result<void>&) {};
-  impl_->submit(Write{state, std::move(row), retry, std::move(done)});
+  impl_->submit(Write{std::move(record), retry, std::move(done)});
+}
+
+void Journal::settle(const std::string& id, const std::string& receiver) {
+  perform(
+      [impl = impl_.get(), id, receiver] { return remove_message(impl->database, id, receiver); },
+      [id, receiver](const base::Result<void>& removed) {
+        if (!removed)
+          log::warn("message_not_forgotten",
+                    {{"id", id}, {"receiver", receiver}, {"error", removed.error().message()}});
+      });
 }
 
 void Journal::perform(std::function<base::Result<void>()> work,

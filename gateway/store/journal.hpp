@@ -26,11 +26,20 @@ struct HistoryRow {
   rollout::Entry entry;
 };
 
+/// A message that has to reach a receiver, kept until it did. The oldest give way to new ones
+/// beyond outbox_capacity.
+struct OutboxRow {
+  std::string id, receiver, body;
+  base::WallTime created{};
+};
+inline constexpr std::size_t outbox_capacity = 10'000;
+
 class Journal {
  public:
   struct Opened {
     std::unique_ptr<Journal> journal;
     std::vector<rollout::State> states;  // everything remembered, in no order
+    std::vector<OutboxRow> outbox;       // not yet delivered, oldest first
     bool first_start = false;            // the database did not exist
     bool lost = false;                   // it was corrupt: kept aside, a new one was begun
     std::string kept_aside;              // its new name, when lost
@@ -41,11 +50,20 @@ class Journal {
   /// Commits what is queued, then ends the thread.
   ~Journal();
 
-  /// Durably writes the state and its history row in one transaction, in the order of the calls.
+  /// Durably writes the state, its history row and its messages in one transaction, in the order
+  /// of the calls. A message that is there already (same id and receiver) is left as it is.
   /// `done` gets the outcome on the writer thread. A failed write of a lowering is retried until it
   /// succeeds (`retry`), so that it becomes durable when the disk has room again.
-  void commit(const rollout::State& state, std::optional<HistoryRow> row, bool retry,
-              std::function<void(base::Result<void>)> done);
+  struct Record {
+    rollout::State state;
+    std::optional<HistoryRow> row;
+    std::vector<OutboxRow> messages;
+  };
+  void commit(Record record, bool retry, std::function<void(base::Result<void>)> done);
+
+  /// Forgets a message: it was delivered, or given up. A failure is logged; the message is then
+  /// sent again after the next start.
+  void settle(const std::string& id, const std::string& receiver);
 
   /// Other disk work of the state directory, on the writer thread in the order of the calls: the
   /// control thread never waits for a disk.

@@ -81,6 +81,9 @@ base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_di
     auto states = read_states(*database);
     if (!states) return states.error();
     opened.states = std::move(*states);
+    auto outbox = read_outbox(*database);
+    if (!outbox) return outbox.error();
+    opened.outbox = std::move(*outbox);
     opened.database = std::move(*database);
     if (auto synced = sync_directory(state_dir); !synced) return synced.error();
     return opened;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "rollout/state.hpp"
+#include "store/journal.hpp"
 #include "store/sqlite.hpp"
 
 namespace canary::store {
@@ -13,6 +13,7 @@ namespace canary::store {
 struct OpenedDatabase {
   Database database;
   std::vector<rollout::State> states;
+  std::vector<OutboxRow> outbox;
   bool first_start = false;
   bool lost = false;
   std::string kept_aside;

@@ -30,6 +30,19 @@ constexpr std::array migrations{
        ALTER TABLE rollout ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
        ALTER TABLE rollout ADD COLUMN promoted INTEGER NOT NULL DEFAULT 0;
        ALTER TABLE history ADD COLUMN phase INTEGER NOT NULL DEFAULT 0;)",
+    R"(ALTER TABLE rollout ADD COLUMN rollbacks INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN trigger_name TEXT NOT NULL DEFAULT '';
+       ALTER TABLE rollout ADD COLUMN error_rate_then REAL NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN rung_spent_ns INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN rung_waits INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN proof TEXT NOT NULL DEFAULT 'none';
+       ALTER TABLE rollout ADD COLUMN watched_ns INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN watch_failing INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN stable_for_ns INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE rollout ADD COLUMN reminded INTEGER NOT NULL DEFAULT 0;
+       CREATE TABLE outbox (
+         seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, receiver TEXT NOT NULL,
+         body TEXT NOT NULL, created_ns INTEGER NOT NULL, UNIQUE (id, receiver));)",
 };
 
 std::int64_t nanoseconds(base::WallTime time) {
@@ -47,13 +60,22 @@ base::Result<void> write_state(Database& database, const State& state) {
   Statement statement(database,
                       "INSERT INTO rollout (model, canary, flag, cap, latched, attempt, status,"
                       " reason, since_ns, phase, phase_limit, judged_ns, spent_ns, paused,"
-                      " promoted) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+                      " promoted, rollbacks, trigger_name, error_rate_then, rung_spent_ns,"
+                      " rung_waits, proof, watched_ns, watch_failing, stable_for_ns, reminded)"
+                      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+                      " ON CONFLICT DO UPDATE SET "
                       "flag=excluded.flag, cap=excluded.cap, latched=excluded.latched, "
                       "attempt=excluded.attempt, status=excluded.status, reason=excluded.reason, "
                       "since_ns=excluded.since_ns, phase=excluded.phase, "
                       "phase_limit=excluded.phase_limit, judged_ns=excluded.judged_ns, "
                       "spent_ns=excluded.spent_ns, paused=excluded.paused, "
-                      "promoted=excluded.promoted");
+                      "promoted=excluded.promoted, rollbacks=excluded.rollbacks, "
+                      "trigger_name=excluded.trigger_name, "
+                      "error_rate_then=excluded.error_rate_then, "
+                      "rung_spent_ns=excluded.rung_spent_ns, rung_waits=excluded.rung_waits, "
+                      "proof=excluded.proof, watched_ns=excluded.watched_ns, "
+                      "watch_failing=excluded.watch_failing, "
+                      "stable_for_ns=excluded.stable_for_ns, reminded=excluded.reminded");
   statement.bind(state.model).bind(state.canary);
   state.flag ? statement.bind(std::int64_t{*state.flag}) : statement.bind_null();
   statement.bind(std::int64_t{state.cap}).bind(std::int64_t{state.latched});
@@ -62,6 +84,11 @@ base::Result<void> write_state(Database& database, const State& state) {
   statement.bind(std::int64_t{state.phase}).bind(std::int64_t{state.phase_limit});
   statement.bind(std::int64_t{state.judged.count()}).bind(std::int64_t{state.spent.count()});
   statement.bind(std::int64_t{state.paused}).bind(std::int64_t{state.promoted});
+  statement.bind(std::int64_t{state.rollbacks}).bind(state.trigger).bind(state.error_rate_then);
+  statement.bind(std::int64_t{state.rung_spent.count()}).bind(std::int64_t{state.rung_waits});
+  statement.bind(rollout::name(state.proof)).bind(std::int64_t{state.watched.count()});
+  statement.bind(std::int64_t{state.watch_failing}).bind(std::int64_t{state.stable_for.count()});
+  statement.bind(std::int64_t{state.reminded});
   if (statement.step() == Statement::Step::failed) return database.error("write a rollout's state");
   return {};
 }
@@ -93,6 +120,22 @@ base::Result<void> write_row(Database& database, const HistoryRow& row) {
   return {};
 }
 
+base::Result<void> write_messages(Database& database, const std::vector<OutboxRow>& messages) {
+  for (const OutboxRow& message : messages) {
+    Statement statement(database,
+                        "INSERT OR IGNORE INTO outbox (id, receiver, body, created_ns)"
+                        " VALUES (?,?,?,?)");
+    statement.bind(message.id).bind(message.receiver).bind(message.body);
+    statement.bind(nanoseconds(message.created));
+    if (statement.step() == Statement::Step::failed) return database.error("write a message");
+  }
+  if (messages.empty()) return {};
+  Statement prune(database, "DELETE FROM outbox WHERE seq <= (SELECT MAX(seq) FROM outbox) - ?");
+  prune.bind(static_cast<std::int64_t>(outbox_capacity));
+  if (prune.step() == Statement::Step::failed) return database.error("shorten the outbox");
+  return {};
+}
+
 HistoryRow row_from(const Statement& statement) {
   HistoryRow row;
   row.id = statement.integer(0);
@@ -118,6 +161,46 @@ HistoryRow row_from(const Statement& statement) {
   reading.samples = static_cast<std::uint64_t>(statement.integer(15));
   reading.reason = statement.text(16);
   return row;
+}
+
+State state_from(const Statement& statement) {
+  const auto at_least_0 = [&](int column) {
+    return std::max<std::int64_t>(statement.integer(column), 0);
+  };
+  const auto count = [&](int column) {
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(at_least_0(column), UINT32_MAX));
+  };
+  const auto duration = [&](int column) { return base::Duration(at_least_0(column)); };
+  State state;
+  state.model = statement.text(0);
+  state.canary = statement.text(1);
+  if (!statement.null(2)) state.flag = weight_from(statement.integer(2));
+  state.cap = weight_from(statement.integer(3));
+  state.latched = statement.integer(4) != 0;
+  state.attempt = count(5);
+  state.status =
+      rollout::parse_status(statement.text(6))
+          .value_or(state.latched ? rollout::Status::rolled_back : rollout::Status::held);
+  state.reason = statement.text(7);
+  state.since = wall_time(statement.integer(8));
+  state.phase = count(9);
+  state.phase_limit = weight_from(statement.integer(10));
+  state.judged = duration(11);
+  state.spent = duration(12);
+  state.paused = statement.integer(13) != 0;
+  state.promoted = statement.integer(14) != 0;
+  state.rollbacks = count(15);
+  state.trigger = statement.text(16);
+  state.error_rate_then = statement.real(17);
+  state.rung_spent = duration(18);
+  state.rung_waits = statement.integer(19) != 0;
+  state.proof =
+      rollout::parse_proof_step(statement.text(20)).value_or(rollout::ProofStep::publishing);
+  state.watched = duration(21);
+  state.watch_failing = statement.integer(22) != 0;
+  state.stable_for = duration(23);
+  state.reminded = count(24);
+  return state;
 }
 
 }  // namespace
@@ -153,46 +236,46 @@ base::Result<std::vector<State>> read_states(Database& database) {
   std::vector<State> states;
   Statement statement(database,
                       "SELECT model, canary, flag, cap, latched, attempt, status, reason, since_ns,"
-                      " phase, phase_limit, judged_ns, spent_ns, paused, promoted FROM rollout");
+                      " phase, phase_limit, judged_ns, spent_ns, paused, promoted, rollbacks,"
+                      " trigger_name, error_rate_then, rung_spent_ns, rung_waits, proof,"
+                      " watched_ns, watch_failing, stable_for_ns, reminded FROM rollout");
   for (;;) {
     const auto step = statement.step();
     if (step == Statement::Step::done) return states;
     if (step == Statement::Step::failed) return database.error("read the rollouts' states");
-    State state;
-    state.model = statement.text(0);
-    state.canary = statement.text(1);
-    if (!statement.null(2)) state.flag = weight_from(statement.integer(2));
-    state.cap = weight_from(statement.integer(3));
-    state.latched = statement.integer(4) != 0;
-    state.attempt =
-        static_cast<std::uint32_t>(std::clamp<std::int64_t>(statement.integer(5), 0, UINT32_MAX));
-    state.status =
-        rollout::parse_status(statement.text(6))
-            .value_or(state.latched ? rollout::Status::rolled_back : rollout::Status::held);
-    state.reason = statement.text(7);
-    state.since = wall_time(statement.integer(8));
-    const auto at_least_0 = [&](int column) {
-      return std::max<std::int64_t>(statement.integer(column), 0);
-    };
-    state.phase = static_cast<std::uint32_t>(std::min<std::int64_t>(at_least_0(9), UINT32_MAX));
-    state.phase_limit = weight_from(statement.integer(10));
-    state.judged = base::Duration(at_least_0(11));
-    state.spent = base::Duration(at_least_0(12));
-    state.paused = statement.integer(13) != 0;
-    state.promoted = statement.integer(14) != 0;
-    states.push_back(std::move(state));
+    states.push_back(state_from(statement));
   }
 }
 
-base::Result<void> write(Database& database, const State& state,
-                         const std::optional<HistoryRow>& row) {
+base::Result<void> write(Database& database, const Journal::Record& record) {
   if (auto begun = database.exec("BEGIN IMMEDIATE"); !begun) return begun;
-  base::Result<void> written = write_state(database, state);
-  if (written && row) written = write_row(database, *row);
+  base::Result<void> written = write_state(database, record.state);
+  if (written && record.row) written = write_row(database, *record.row);
+  if (written) written = write_messages(database, record.messages);
   if (written) written = database.exec("COMMIT");
   // SQLite has rolled back by itself after some failures (a full disk), after others not.
   if (!written && sqlite3_get_autocommit(database.get()) == 0) (void)database.exec("ROLLBACK");
   return written;
+}
+
+base::Result<std::vector<OutboxRow>> read_outbox(Database& database) {
+  std::vector<OutboxRow> rows;
+  Statement statement(database, "SELECT id, receiver, body, created_ns FROM outbox ORDER BY seq");
+  for (;;) {
+    const auto step = statement.step();
+    if (step == Statement::Step::done) return rows;
+    if (step == Statement::Step::failed) return database.error("read the outbox");
+    rows.push_back(
+        {statement.text(0), statement.text(1), statement.text(2), wall_time(statement.integer(3))});
+  }
+}
+
+base::Result<void> remove_message(Database& database, const std::string& id,
+                                  const std::string& receiver) {
+  Statement statement(database, "DELETE FROM outbox WHERE id = ? AND receiver = ?");
+  statement.bind(id).bind(receiver);
+  if (statement.step() == Statement::Step::failed) return database.error("forget a message");
+  return {};
 }
 
 base::Result<std::vector<HistoryRow>> read_history(Database& database, const std::string& model,

@@ -16,9 +16,12 @@ base::Result<void> migrate(Database& database);
 base::Result<std::int64_t> table_version(Database& database);
 
 base::Result<std::vector<rollout::State>> read_states(Database& database);
-/// The state and its row in one transaction.
-base::Result<void> write(Database& database, const rollout::State& state,
-                         const std::optional<HistoryRow>& row);
+/// The state, its row and its messages in one transaction.
+base::Result<void> write(Database& database, const Journal::Record& record);
+/// Oldest first.
+base::Result<std::vector<OutboxRow>> read_outbox(Database& database);
+base::Result<void> remove_message(Database& database, const std::string& id,
+                                  const std::string& receiver);
 /// Newest first.
 base::Result<std::vector<HistoryRow>> read_history(Database& database, const std::string& model,
                                                    std::size_t limit);

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 
+#include "base/random.hpp"
 #include "store/crc32.hpp"
 #include "store/files.hpp"
 
@@ -27,19 +28,20 @@ struct Header {
   char magic[8];
   std::uint32_t slot_count;
   std::uint32_t slot_size;
-  char zeros[slot_bytes - 16];
+  unsigned char instance[16];
+  char zeros[slot_bytes - 32];
 };
 struct Slot {
   std::uint16_t name_length;
   char name[name_capacity];
   std::uint32_t name_crc;
   std::uint32_t padding;
-  std::uint64_t attempt;
+  std::uint64_t counts;
   std::uint64_t word;
   std::uint64_t phase_word;
 };
 static_assert(sizeof(Header) == slot_bytes && sizeof(Slot) == slot_bytes);
-static_assert(offsetof(Slot, attempt) % 8 == 0 && offsetof(Slot, word) % 8 == 0);
+static_assert(offsetof(Slot, counts) % 8 == 0 && offsetof(Slot, word) % 8 == 0);
 static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);
 constexpr std::size_t file_size = sizeof(Header) + LatchFile::slot_count * sizeof(Slot);
 
@@ -60,9 +62,10 @@ std::uint64_t encode(const LatchSlot& slot) {
   return word | check_of(word) << 48;
 }
 
-LatchSlot decode(std::uint64_t word, std::uint64_t attempt) {
+LatchSlot decode(std::uint64_t word, std::uint64_t counts) {
   LatchSlot slot;
-  slot.attempt = static_cast<std::uint32_t>(std::min<std::uint64_t>(attempt, UINT32_MAX));
+  slot.attempt = static_cast<std::uint32_t>(counts);
+  slot.rollbacks = static_cast<std::uint32_t>(counts >> 32);
   const std::uint64_t low = word & 0xFFFF'FFFF'FFFF;
   const auto flag = low & 0x3FFF, cap = (low >> 14) & 0x3FFF, file = (low >> 28) & 0x3FFF;
   const bool sound = (word >> 48) == check_of(low) && ((low >> 43) & 1) != 0 &&
@@ -103,7 +106,8 @@ void store_words(Slot& slot, const LatchSlot& value) {
   };
   const auto before = decode_phase(std::atomic_ref(slot.phase_word).load());
   const bool lower = value.phase.value_or(base::full_weight) <= before.value_or(base::full_weight);
-  std::atomic_ref(slot.attempt).store(value.attempt, std::memory_order_relaxed);
+  const std::uint64_t counts = value.attempt | std::uint64_t{value.rollbacks} << 32;
+  std::atomic_ref(slot.counts).store(counts, std::memory_order_relaxed);
   if (lower) phase();
   word();
   if (!lower) phase();
@@ -113,12 +117,25 @@ std::string slot_name(const std::string& model, const std::string& canary) {
   return model + '\0' + canary;
 }
 
+void draw_instance(Header& header) {
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::uint64_t drawn = base::random_seed();
+    std::memcpy(header.instance + half * sizeof drawn, &drawn, sizeof drawn);
+  }
+}
+
+bool has_instance(const Header& header) {
+  return std::any_of(std::begin(header.instance), std::end(header.instance),
+                     [](unsigned char byte) { return byte != 0; });
+}
+
 /// Writes a new file's header durably; the slots are zeros, which means free.
 base::Result<void> write_header(int fd, const std::filesystem::path& path) {
   Header header{};
   std::memcpy(header.magic, magic, sizeof header.magic);
   header.slot_count = LatchFile::slot_count;
   header.slot_size = slot_bytes;
+  draw_instance(header);
   if (::pwrite(fd, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header))
     return file_error("write", path, errno);
   if (::fsync(fd) != 0) return file_error("sync", path, errno);
@@ -138,7 +155,7 @@ struct LatchFile::Mapping {
   ~Mapping() {
     if (memory != MAP_FAILED) ::munmap(memory, file_size);
   }
-  const Header& header() const { return *static_cast<const Header*>(memory); }
+  Header& header() const { return *static_cast<Header*>(memory); }
   Slot& slot(std::uint32_t i) const { return reinterpret_cast<Slot*>(memory)[i + 1]; }
 
   /// Reads the names; false when the file is not a latch file of this shape.
@@ -185,7 +202,11 @@ base::Result<LatchFile> LatchFile::open(const std::filesystem::path& state_dir) 
       file.mapping_->memory =
           ::mmap(nullptr, file_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
       if (file.mapping_->memory == MAP_FAILED) return file_error("map", path, errno);
-      if (file.mapping_->load()) return file;
+      if (file.mapping_->load()) {
+        // An earlier release's file has none.
+        if (!has_instance(file.mapping_->header())) draw_instance(file.mapping_->header());
+        return file;
+      }
     }
     if (round == 0 && ::rename(path.c_str(), corrupt_name(path).c_str()) != 0)
       return file_error("move aside", path, errno);
@@ -200,7 +221,7 @@ std::optional<LatchSlot> LatchFile::read(const std::string& model,
   if (found == mapping_->index.end()) return std::nullopt;
   Slot& slot = mapping_->slot(found->second);
   const auto word = std::atomic_ref(slot.word).load(std::memory_order_acquire);
-  auto value = decode(word, std::atomic_ref(slot.attempt).load(std::memory_order_relaxed));
+  auto value = decode(word, std::atomic_ref(slot.counts).load(std::memory_order_relaxed));
   value.phase = decode_phase(std::atomic_ref(slot.phase_word).load(std::memory_order_acquire));
   return value;
 }
@@ -228,6 +249,16 @@ base::Result<void> LatchFile::write(const std::string& model, const std::string&
       .store(static_cast<std::uint16_t>(name.size()), std::memory_order_release);
   mapping_->index.emplace(name, mapping_->used++);
   return {};
+}
+
+std::string LatchFile::instance() const {
+  constexpr char hex[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : mapping_->header().instance) {
+    text += hex[byte >> 4];
+    text += hex[byte & 15];
+  }
+  return text;
 }
 
 std::size_t LatchFile::size() const { return mapping_->used; }

@@ -1,14 +1,14 @@
 // The latch file: what survives kill -9 without waiting for a disk.
 //
 // A preallocated MAP_SHARED file in state_dir, `latch`, in the machine's byte order:
-//   header   256 bytes: magic "CNRYLAT1" (8), slot count (4), slot size (4), zeros
+//   header   256 bytes: magic "CNRYLAT1" (8), slot count (4), slot size (4), instance (16), zeros
 //   slot     256 bytes: name length (2, atomic), name "model\0version" (222), CRC-32 of the name
-//   (4),
-//            padding (4), attempt (8, atomic), word (8, atomic), phase word (8, atomic)
+//            (4), padding (4), counts (8, atomic), word (8, atomic), phase word (8, atomic)
+//   counts   bits 0-31 attempt, 32-63 rollbacks
 //   word     bits 0-13 flag (16383: absent), 14-27 cap, 28-41 file, 42 latched, 43 used,
 //            48-63 check over bits 0-47
 //   phase word   bits 0-13 what the plan's phase allows, 43 used, 48-63 check; all 0: no plan
-// A lowering is one 64-bit store into the word, after the attempt's; a lower phase is stored before
+// A lowering is one 64-bit store into the word, after the counts'; a lower phase is stored before
 // the word and a higher one after it, so that no moment between the two allows more than both. A
 // new slot becomes visible by its name's length, stored last. A word whose check fails reads as:
 // everything 0, latched (the safe side). Slots are never freed: a latch is for ever. One thread
@@ -34,6 +34,7 @@ struct LatchSlot {
   std::optional<base::BasisPoints> phase;      // absent: no plan
   bool latched = false;
   std::uint32_t attempt = 1;
+  std::uint32_t rollbacks = 0;  // decided, the present one included
   bool operator==(const LatchSlot&) const = default;
 };
 
@@ -54,6 +55,9 @@ class LatchFile {
   base::Result<void> write(const std::string& model, const std::string& canary,
                            const LatchSlot& slot);
   bool lost() const { return lost_; }
+  /// 32 hexadecimal digits drawn when the file was made: names this gateway's rollouts among those
+  /// of others.
+  std::string instance() const;
   std::size_t size() const;  // slots in use
 
  private:

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "traffic/model_version.hpp"
 #include "traffic/routing_table.hpp"
@@ -19,6 +20,10 @@ class DataPlane {
   /// that was picked by an older table has yet to send its head.
   virtual void publish(std::shared_ptr<const RoutingTable> table,
                        std::function<void()> on_applied) = 0;
+
+  /// Ends every request that is in flight to this version, streams and tunnels too: the drain time
+  /// of a rollback has passed. Their outcome is the gateway's, not the version's.
+  virtual void end_requests(const std::string& model, const std::string& version) = 0;
 
   /// What the data listener answers for /internal/model-version from now on.
   virtual void announce(std::shared_ptr<const VersionAnswers> answers) = 0;

@@ -100,6 +100,7 @@ class Life final : traffic::DataPlane {
  private:
   void publish(std::shared_ptr<const traffic::RoutingTable> table,
                std::function<void()> on_applied) override;
+  void end_requests(const std::string&, const std::string&) override {}
   void announce(std::shared_ptr<const traffic::VersionAnswers> answers) override;
   void check_table(const traffic::RoutingTable& table);
   std::array<int, model_count> limits_before(const FileSpec& file) const;

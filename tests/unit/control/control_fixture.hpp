@@ -33,6 +33,10 @@ class FakeDataPlane final : public traffic::DataPlane {
     published.push_back({std::move(table), std::move(on_applied)});
     if (on_publish) on_publish();
   }
+  std::vector<std::pair<std::string, std::string>> ended;  // (model, version)
+  void end_requests(const std::string& model, const std::string& version) override {
+    ended.emplace_back(model, version);
+  }
   void announce(std::shared_ptr<const traffic::VersionAnswers> answers) override {
     announced.push_back(std::move(answers));
   }

@@ -256,7 +256,7 @@ TEST_CASE("a full disk: a lowering works, a raise is refused, and durability ret
       rollout::State filler;
       filler.model = "filler";
       filler.canary = std::to_string(i) + std::string(500, 'x');
-      house.journal->commit(filler, std::nullopt, false, [&](const base::Result<void>&) {
+      house.journal->commit({filler, std::nullopt, {}}, false, [&](const base::Result<void>&) {
         boost::asio::post(house.io, [&done] { done = true; });
       });
       house.run_until([&] { return done.has_value(); });

@@ -56,7 +56,7 @@ Journal::Opened open(const std::filesystem::path& dir) {
 base::Result<void> commit(Journal& journal, const rollout::State& state,
                           std::optional<HistoryRow> row = std::nullopt, bool retry = false) {
   std::promise<base::Result<void>> answer;
-  journal.commit(state, std::move(row), retry,
+  journal.commit({state, std::move(row), {}}, retry,
                  [&](base::Result<void> result) { answer.set_value(std::move(result)); });
   return answer.get_future().get();
 }
@@ -155,7 +155,7 @@ TEST_CASE("other disk work runs in its turn, between the commits around it") {
   auto opened = open(dir.path());
   std::promise<std::string> seen;
   std::atomic<bool> committed{false};
-  opened.journal->commit(state(), std::nullopt, false,
+  opened.journal->commit({state(), std::nullopt, {}}, false,
                          [&](const base::Result<void>&) { committed = true; });
   opened.journal->perform(
       [&]() -> base::Result<void> {
@@ -171,7 +171,7 @@ TEST_CASE("what is queued when the journal ends is still committed") {
   {
     auto opened = open(dir.path());
     for (int i = 0; i < 50; ++i)
-      opened.journal->commit(state("v" + std::to_string(i)), row("m", "x"), false, nullptr);
+      opened.journal->commit({state("v" + std::to_string(i)), row("m", "x"), {}}, false, nullptr);
   }
   CHECK(open(dir.path()).states.size() == 50);
 }
@@ -184,7 +184,7 @@ TEST_CASE("a committed state survives kill -9") {
     auto opened = Journal::open(dir.path());
     if (!opened) ::_exit(1);
     std::promise<bool> done;
-    opened->journal->commit(state(), row("m", "x"), false,
+    opened->journal->commit({state(), row("m", "x"), {}}, false,
                             [&](const base::Result<void>& r) { done.set_value(r.has_value()); });
     if (!done.get_future().get()) ::_exit(1);
     ::raise(SIGKILL);
@@ -290,12 +290,12 @@ TEST_CASE("on a full disk a raise fails at once, and lowerings become durable la
     std::vector<int> order;
     rollout::State lowered = state("m_v2");
     lowered.flag = 100;
-    journal.commit(lowered, row("m", "first"), true, [&](const base::Result<void>& result) {
+    journal.commit({lowered, row("m", "first"), {}}, true, [&](const base::Result<void>& result) {
       if (result) order.push_back(1);
       first.set_value();
     });
     lowered.flag = 0;
-    journal.commit(lowered, row("m", "second"), true, [&](const base::Result<void>& result) {
+    journal.commit({lowered, row("m", "second"), {}}, true, [&](const base::Result<void>& result) {
       if (result) order.push_back(2);
       second.set_value();
     });
@@ -331,7 +331,7 @@ TEST_CASE("ending with a full disk is prompt, and the waiting lowering is told")
     while (commit(*opened.journal, state("filler" + std::to_string(tries))).has_value()) {
       REQUIRE(++tries < 1000);
     }
-    opened.journal->commit(state(), std::nullopt, true,
+    opened.journal->commit({state(), std::nullopt, {}}, true,
                            [&](const base::Result<void>& result) { told = result.has_error(); });
   }
   CHECK(told);
