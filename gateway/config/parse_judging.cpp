@@ -4,7 +4,7 @@
 namespace canary::config {
 namespace {
 
-constexpr double most_latency_percent = 10'000;  // of the SLO
+constexpr double most_relative_percent = 10'000;  // of the SLO, or of stable
 
 void read_ratio(const Field& field, double& out, double most_percent) {
   double percent = out * 100;
@@ -15,8 +15,8 @@ void read_ratio(const Field& field, double& out, double most_percent) {
 template <class Limits>
 void read_limits(Section& section, Limits& out) {
   read_ratio(section["error_rate"], out.error_rate, 100);
-  read_ratio(section["latency_p95"], out.latency_p95, most_latency_percent);
-  section["quality_degradation"].not_yet();
+  read_ratio(section["latency_p95"], out.latency_p95, most_relative_percent);
+  read_ratio(section["quality_degradation"], out.quality_degradation, most_relative_percent);
 }
 
 void read_judge(Section& section, ThresholdJudge& out) {
@@ -55,11 +55,25 @@ void read_plan(Section& section, Plan& out) {
       out.on_insufficient_data, {{"hold", OnInsufficientData::hold},
                                  {"advance", OnInsufficientData::advance},
                                  {"rollback", OnInsufficientData::rollback}});
+  section["retire_after"].duration(out.retire_after, positive);
+  section["remove_after"].duration(out.remove_after, positive);
 }
 
-void read_rollback(Section& section) {
-  section["mode"].not_yet({"immediate"});
-  for (const auto* key : {"ladder", "rung_hold", "watch", "drain"}) section[key].not_yet();
+void read_ladder(const Field& field, std::vector<BasisPoints>& out) {
+  std::vector<BasisPoints> rungs;
+  field.list([&](const Field& element) { element.weight(rungs.emplace_back()); });
+  if (field.is_empty_list()) field.problem("at least [0]");
+  if (field.is_list()) out = std::move(rungs);
+}
+
+void read_rollback(Section& section, RollbackPolicy& out) {
+  using Mode = RollbackPolicy::Mode;
+  section["mode"].choice<Mode>(out.mode,
+                               {{"immediate", Mode::immediate}, {"gradual", Mode::gradual}});
+  read_ladder(section["ladder"], out.ladder);
+  section["rung_hold"].duration(out.rung_hold, positive);
+  section["watch"].duration(out.watch, zero_or_more);
+  section["drain"].duration(out.drain, zero_or_more);
 }
 
 void read_errors_also(const Field& field, std::vector<std::uint16_t>& out) {
@@ -90,7 +104,7 @@ void read_judging(Section& model, Model& out) {
     section["critical_bug"].boolean(out.triggers.critical_bug);
   });
   model["judge"].section([&](Section& section) { read_judge(section, out.judge); });
-  model["rollback"].section(read_rollback);
+  model["rollback"].section([&](Section& section) { read_rollback(section, out.rollback); });
   model["plan"].section([&](Section& section) { read_plan(section, out.plan.emplace()); });
   model["quality"].not_yet({"[]"});
 }

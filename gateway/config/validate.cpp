@@ -98,9 +98,15 @@ void check_limits(const Model& model, const std::string& path, Report& report) {
   };
   check("error_rate", model.success.error_rate, model.triggers.error_rate);
   check("latency_p95", model.success.latency_p95, model.triggers.latency_p95);
+  check("quality_degradation", model.success.quality_degradation,
+        model.triggers.quality_degradation);
   for (const auto* key : {".success.latency_p95", ".triggers.latency_p95"})
     if (!model.slo && report.was_seen(path + key))
       report.warning_at(path + key, "a latency limit without slo", "slo beside it, or it rests");
+  for (const auto* key : {".success.quality_degradation", ".triggers.quality_degradation"})
+    if (report.was_seen(path + key))
+      report.warning_at(path + key, "a quality limit",
+                        "nothing: nothing measures quality yet, it rests, except in a rehearsal");
 }
 
 void check_plan(const Model& model, const std::string& path, Report& report) {
@@ -116,6 +122,30 @@ void check_plan(const Model& model, const std::string& path, Report& report) {
       report.error_at(key, base::format_percent(phases[i].percentage) + "%",
                       "more than " + base::format_percent(before) + "%, as phases rise");
   }
+  const std::string retire = path + ".plan.retire_after", remove = path + ".plan.remove_after";
+  if (!report.sound({retire, remove}) || model.plan->remove_after >= model.plan->retire_after)
+    return;
+  const bool blame_remove = report.was_seen(remove);
+  const std::string retires = base::format_duration(model.plan->retire_after);
+  const std::string removes = base::format_duration(model.plan->remove_after);
+  if (blame_remove)
+    report.error_at(remove, removes, "at least plan.retire_after, which is " + retires);
+  else
+    report.error_at(retire, retires, "at most plan.remove_after, which is " + removes);
+}
+
+void check_ladder(const Model& model, const std::string& path, Report& report) {
+  const std::string ladder = path + ".rollback.ladder";
+  const auto& rungs = model.rollback.ladder;
+  if (!report.sound({ladder}) || rungs.empty()) return;
+  const auto rung = [&](std::size_t i) { return ladder + "[" + std::to_string(i) + "]"; };
+  const auto shown = [&](std::size_t i) { return base::format_percent(rungs[i]) + "%"; };
+  for (std::size_t i = 1; i < rungs.size(); ++i)
+    if (rungs[i] >= rungs[i - 1])
+      report.error_at(rung(i), shown(i), "less than " + shown(i - 1) + ", as a ladder falls");
+  const std::size_t last = rungs.size() - 1;
+  if (report.sound({ladder}) && rungs[last] != 0)
+    report.error_at(rung(last), shown(last), "0 as the last rung");
 }
 
 void check_endpoints(const Model& model, const std::string& path, Report& report) {
@@ -138,6 +168,7 @@ void validate(const Config& config, Report& report) {
     const std::string path = "models." + shortened(model.name);
     check_limits(model, path, report);
     check_plan(model, path, report);
+    check_ladder(model, path, report);
     check_endpoints(model, path, report);
   }
 }

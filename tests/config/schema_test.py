@@ -67,6 +67,8 @@ PARSER_ONLY = [
     r"expected a size of ",
     r"in steps of 0\.01",
     r"as phases rise",
+    r"as a ladder falls|0 as the last rung",
+    r"at least plan\.retire_after|at most plan\.remove_after",
     r"found '?[0-9./:]+'?, expected a numeric address and a port",  # 999.1.1.1, port 70000
     r"expected an address or a CIDR block|no bits behind its prefix",
     r"found 'http://.*expected http://host:port",  # labels and ports of what looks like a URL
@@ -137,13 +139,13 @@ DELETED = object()
 JUNK = [
     None, True, False, 0, 1, -1, 2.5, 99.99, 101, 256, 257, 404, 500, 8192, 70000, 10000001, 2**33,
     1e13, "", "x", "a b", "5", "0", "10%", "100%", "100.5%", "20000%", "05%", ".5%", "0s", "5s",
-    "1h30m", "30m1h", "500d", "5", "64KiB", "8TiB", "64kb", "auto", "json", "accept", "immediate",
+    "1h30m", "30m1h", "500d", "5", "64KiB", "8TiB", "64kb", "auto", "json", "accept", "immediate", "gradual",
     "sequential", "threshold", "cancel", "client_address", "first_byte", "true", "http://x",
     "http://x:80/", "http://x:0", "http://x:99999", "http://u@x:1", "http://x:1/p", "https://x:1",
     "http://[::1]:1", "x:1", "/x", "/internal", "/internal/x", "/internalx", "/ofrep:x", "/x?y",
     "/x#y", "/x y", "[::1]:0", "127.0.0.1:80", "127.0.0.1", "999.0.0.1:80", "10.0.0.0/8", "10.0.0.1/8",
     "::/200", "-x", "x-", "x..y", "\u0001", "\u00e9", " x", "y" * 101, "z" * 5000, "a,b", "a&b",
-    [], ["x"], [[]], [404], [404, 404], ["client_address"], {}, {"x": 1}, {"x": "y"},
+    [], ["x"], [[]], [404], [404, 404], [5, 0], [0], ["client_address"], {}, {"x": 1}, {"x": "y"},
     {"header": "x"}, {"header": "x", "cookie": "y"}, {"x": "y", "z": "y"}, {"a b": "c"},
     {"x": "a\nb"}, {"path_prefix": "/y"}, {"latency_p95": "1s"},
 ]

@@ -55,7 +55,7 @@ TEST_CASE("the example file is read key by key") {
   const auto loaded = load(source_file("config/example.yaml"));
   INFO(said(loaded.errors));
   REQUIRE(loaded.ok());
-  CHECK(loaded.warnings.empty());
+  CHECK(loaded.warnings.size() == 2);  // of the two limits of quality
   const auto& c = loaded.config;
   CHECK(c.data.trusted_proxies.size() == 2);
   CHECK(c.admin.token_file == "/etc/canary-gateway/admin.token");
@@ -88,6 +88,9 @@ TEST_CASE("the example file is read key by key") {
   CHECK(m.success.latency_p95 == 1.0);
   CHECK(m.triggers.error_rate == 0.005);
   CHECK(m.judge.window == 1min);
+  CHECK(m.rollback == config::RollbackPolicy{});
+  REQUIRE(m.plan);
+  CHECK(*m.plan == config::Plan{});
 }
 
 TEST_CASE("all problems are told at once, in the file's order, each with its place") {

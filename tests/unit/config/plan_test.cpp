@@ -24,7 +24,22 @@ TEST_CASE("an empty plan is the runbook's four weeks, automatic, and holds witho
         std::vector<Phase>{{1000, 7 * 24h}, {5000, 7 * 24h}, {10000, 14 * 24h}});
   CHECK(model.plan->advance == Plan::Advance::automatic);
   CHECK(model.plan->on_insufficient_data == Plan::OnInsufficientData::hold);
+  CHECK(model.plan->retire_after == 14 * 24h);
+  CHECK(model.plan->remove_after == 30 * 24h);
   CHECK(model.triggers.critical_bug);
+  CHECK(model.rollback == RollbackPolicy{});
+}
+
+TEST_CASE("a rollback's keys are read, and the reminders'") {
+  const Model model = model_of(
+      "rollback: { mode: gradual, ladder: [30, 2.5%, 0], rung_hold: 1m, watch: 2m, drain: 0s }\n"
+      "    plan: { retire_after: 1d, remove_after: 2d }");
+  CHECK(model.rollback ==
+        RollbackPolicy{RollbackPolicy::Mode::gradual, {3000, 250, 0}, 1min, 2min, 0s});
+  REQUIRE(model.plan);
+  CHECK(model.plan->retire_after == 24h);
+  CHECK(model.plan->remove_after == 48h);
+  CHECK(model_of("rollback: { ladder: [0] }").rollback.ladder == std::vector<BasisPoints>{0});
 }
 
 TEST_CASE("a plan's keys are read") {
@@ -59,6 +74,24 @@ TEST_CASE("a plan's mistakes are told where they stand") {
       {"plan: { advance: later }", "7:22 plan.advance: later -> automatic or manual"},
       {"plan: { on_insufficient_data: wait }",
        "7:35 plan.on_insufficient_data: wait -> hold or advance or rollback"},
+      {"plan: { retire_after: 3d, remove_after: 2d }",
+       "7:45 plan.remove_after: 2d -> at least plan.retire_after, which is 3d"},
+      {"plan: { retire_after: 31d }",
+       "7:27 plan.retire_after: 31d -> at most plan.remove_after, which is 30d"},
+      {"plan: { remove_after: 1d }",
+       "7:27 plan.remove_after: 1d -> at least plan.retire_after, which is 14d"},
+      {"plan: { retire_after: 0s }",
+       "7:27 plan.retire_after: 0s -> a duration of 1ms..365d, such as 500ms, 30s, 15m or 7d"},
+      {"rollback: { mode: slow }", "7:23 rollback.mode: slow -> immediate or gradual"},
+      {"rollback: { ladder: [] }", "7:25 rollback.ladder: [] -> at least [0]"},
+      {"rollback: { ladder: 0 }", "7:25 rollback.ladder: 0 -> a list"},
+      {"rollback: { ladder: [50, 50, 0] }",
+       "7:30 rollback.ladder[1]: 50% -> less than 50%, as a ladder falls"},
+      {"rollback: { ladder: [50, 10] }", "7:30 rollback.ladder[1]: 10% -> 0 as the last rung"},
+      {"rollback: { ladder: [101, 0] }",
+       "7:26 rollback.ladder[0]: 101 -> a percentage 0..100, such as 10, 0.5 or 0.5%"},
+      {"rollback: { rung_hold: 0s }",
+       "7:28 rollback.rung_hold: 0s -> a duration of 1ms..365d, such as 500ms, 30s, 15m or 7d"},
   };
   for (const auto& [lines, errors] : cases) {
     INFO(lines);

@@ -72,16 +72,10 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
        "7:22 judge.method: sequential -> threshold; sequential is not supported yet"},
       {"judge: { false_rollback_rate: 1% }", "7:14 judge.false_rollback_rate: 1%" + left_out},
       {"judge: { per: 7d }", "7:14 judge.per: 7d" + left_out},
-      {"rollback: { mode: gradual }", "7:17 rollback.mode: gradual -> immediate" + else_},
-      {"rollback: { ladder: [50] }", "7:17 rollback.ladder: a list" + left_out},
-      {"rollback: { rung_hold: 1m }", "7:17 rollback.rung_hold: 1m" + left_out},
-      {"rollback: { watch: 1m }", "7:17 rollback.watch: 1m" + left_out},
-      {"rollback: { drain: 1m }", "7:17 rollback.drain: 1m" + left_out},
       {"health: { path: /ready }", "7:15 health.path: /ready" + left_out},
       {"health: { eject_after_failures: 5 }", "7:15 health.eject_after_failures: 5 -> 0" + else_},
       {"health: { eject_after_failures: '0' }",
        "7:15 health.eject_after_failures: '0' -> 0" + else_},
-      {"success: { quality_degradation: 5% }", "7:16 success.quality_degradation: 5%" + left_out},
       {"upstream: { max_in_flight: 10 }", "7:17 upstream.max_in_flight: 10 -> 0" + else_},
       {"upstream: { on_client_abort: finish }",
        "7:17 upstream.on_client_abort: finish -> cancel" + else_},
@@ -93,8 +87,8 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
   CHECK(short_errors("notify: [{ kind: slack }]\n" + good) == "1:1 notify: a list -> []" + else_);
   for (const auto* off :
        {"quality: []", "health: { eject_after_failures: 0 }", "triggers: { critical_bug: false }",
-        "upstream: { max_in_flight: 0, on_client_abort: 'cancel' }",
-        "rollback: { mode: immediate }", "judge: { method: threshold }", "health: {}"})
+        "upstream: { max_in_flight: 0, on_client_abort: 'cancel' }", "judge: { method: threshold }",
+        "health: {}"})
     CHECK(short_errors(under_model(off)).empty());
 }
 
@@ -164,11 +158,25 @@ TEST_CASE("success stays below its trigger") {
   CHECK(short_errors(under_model("slo: { latency_p95: 1s }\n    success: { latency_p95: 151% }")) ==
         "8:29 success.latency_p95: 151% -> at most triggers.latency_p95, which is 150%");
   CHECK(short_errors(under_model("success: { error_rate: 2% }\n    triggers: { error_rate: x }"))
+  CHECK(short_errors(under_model("success: { quality_degradation: 20% }")) ==
+        "7:37 success.quality_degradation: 20% -> at most triggers.quality_degradation, which is "
+        "15%");
             .find("at most") == std::string::npos);
   CHECK(said(config::load(under_model("success: { latency_p95: 90% }")).warnings) ==
         "f:7:29: models.m.success.latency_p95: found a latency limit without slo, expected slo "
         "beside it, or it rests\n");
 }
+TEST_CASE("a limit of quality is taken, with a warning where it stands in the file") {
+  const auto loaded = config::load(under_model("triggers: { quality_degradation: 250% }"));
+  REQUIRE(loaded.ok());
+  CHECK(loaded.config.models[0].triggers.quality_degradation == 2.5);
+  CHECK(loaded.config.models[0].success.quality_degradation == 0.05);
+  CHECK(said(loaded.warnings) ==
+        "f:7:38: models.m.triggers.quality_degradation: found a quality limit, expected nothing: "
+        "nothing measures quality yet, it rests, except in a rehearsal\n");
+  CHECK(config::load(under_model("plan: {}")).warnings.size() == 1);  // a plan without canary
+}
+
 
 TEST_CASE("listeners do not take one address") {
   const auto top = [](const std::string& lines) { return short_errors(lines + "\n" + good); };
