@@ -119,6 +119,24 @@ base::Result<EndpointUrl> parse_endpoint(std::string_view text) {
   return out;
 }
 
+bool is_web_url(std::string_view text) {
+  const std::string_view scheme = text.starts_with("https://") ? "https://" : "http://";
+  if (!text.starts_with(scheme) || text.size() > 2000) return false;
+  const auto fits = [](char c) { return c > 0x20 && c < 0x7f && c != '#'; };
+  if (!std::all_of(text.begin(), text.end(), fits)) return false;
+  const std::string_view rest = text.substr(scheme.size());
+  const auto parts = split_host_port(rest.substr(0, rest.find_first_of("/?")));
+  if (!parts) return false;
+  const std::string host(parts->host);
+  if (parts->bracketed ? !is_host("[" + host + "]") : !is_dns_name(host)) return false;
+  const auto port = parts->port ? parse_decimal(*parts->port, 65535) : 80;
+  return port && *port != 0;
+}
+
+bool is_base_url(std::string_view text) {
+  return text.find('?') == std::string_view::npos && is_web_url(text);
+}
+
 bool ListenAddress::is_loopback() const {
   const auto ip = parse_ip(host);
   if (!ip) return false;

@@ -62,6 +62,7 @@ struct DataPlane {
 
 struct Admin {
   ListenAddress listen{"127.0.0.1", 9901};
+  std::string url;                         // how people reach it, for links; empty: http://listen
   std::filesystem::path token_file;        // empty: none
   std::vector<std::string> allowed_hosts;  // names accepted in Host besides the listen address
 };

@@ -11,6 +11,9 @@ inline constexpr base::Duration longest = std::chrono::days(365);
 inline constexpr DurationRange positive{1ms, longest};
 inline constexpr DurationRange zero_or_more{0s, longest};
 
+/// Each receiver has a thread of its own.
+inline constexpr std::size_t max_receivers = 16;
+
 void read_root(Section& root, Config& out);
 void read_data(Section& data, DataPlane& out);
 void read_admin(Section& admin, Admin& out);
@@ -22,6 +25,7 @@ void read_stable(Section& section, Model& out);
 bool read_canary(Section& section, Canary& out);  // whether it says its percentage
 void read_traffic(Section& model, Model& out);    // sticky, override, timeouts, upstream, health
 void read_judging(Section& model, Model& out);    // slo, errors, success, triggers, judge, plan ...
+void read_notify(const Field& list, std::vector<Notify>& out);
 
 /// Rules that no single key can break.
 void validate(const Config& config, Report& report);

@@ -61,6 +61,7 @@ void read_data(Section& data, DataPlane& out) {
 
 void read_admin(Section& admin, Admin& out) {
   admin["listen"].parsed(out.listen, parse_listen_address);
+  admin["url"].text(out.url, is_base_url, base_url_rule);
   read_path(admin["token_file"], out.token_file);
   admin["allowed_hosts"].list([&](const Field& element) {
     element.text(out.allowed_hosts.emplace_back(), is_host, host_rule);

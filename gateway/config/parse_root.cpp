@@ -18,7 +18,7 @@ void read_root(Section& root, Config& out) {
     field.section([&](Section& section) { read_model(section, model); });
   });
   if (models.is_map() && out.models.empty()) models.problem("at least one model");
-  root["notify"].not_yet({"[]"});
+  read_notify(root["notify"], out.notify);
 }
 
 }  // namespace canary::config

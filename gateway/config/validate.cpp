@@ -148,6 +148,21 @@ void check_ladder(const Model& model, const std::string& path, Report& report) {
     report.error_at(rung(last), shown(last), "0 as the last rung");
 }
 
+// One receiver, one queue: what is asked for twice would be told once.
+void check_receivers(const Config& config, Report& report) {
+  const auto same = [](const Notify& a, const Notify& b) {
+    return a.kind == b.kind && a.url == b.url && a.url_env == b.url_env && a.channel == b.channel;
+  };
+  for (std::size_t i = 1; i < config.notify.size(); ++i) {
+    const std::string path = "notify[" + std::to_string(i) + "]";
+    if (!report.sound({"notify"})) return;
+    for (std::size_t j = 0; j < i; ++j)
+      if (same(config.notify[i], config.notify[j]))
+        report.error_at(path, "the receiver of notify[" + std::to_string(j) + "]",
+                        "each receiver once, with all its words in one `on`");
+  }
+}
+
 void check_endpoints(const Model& model, const std::string& path, Report& report) {
   if (!model.canary) return;
   for (const auto& endpoint : model.canary->endpoints)
@@ -164,6 +179,7 @@ void validate(const Config& config, Report& report) {
   check_admin(config, report);
   check_names(config, report);
   check_routes(config, report);
+  check_receivers(config, report);
   for (const auto& model : config.models) {
     const std::string path = "models." + shortened(model.name);
     check_limits(model, path, report);

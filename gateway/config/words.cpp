@@ -119,4 +119,12 @@ bool is_file_path(std::string_view text) {
   return all(text, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
 }
 
+bool is_variable(std::string_view text) {
+  if (text.empty() || text.size() > 100 || (text.front() >= '0' && text.front() <= '9'))
+    return false;
+  return all(text, [](char c) { return is_alnum(c) || c == '_'; });
+}
+
+bool is_channel(std::string_view text) { return text.size() <= 100 && is_header_value(text); }
+
 }  // namespace canary::config

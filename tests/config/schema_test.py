@@ -73,6 +73,8 @@ PARSER_ONLY = [
     r"expected an address or a CIDR block|no bits behind its prefix",
     r"found 'http://.*expected http://host:port",  # labels and ports of what looks like a URL
     r"expected a host name or address without port",
+    r"found 'http://.*expected an http or https URL",
+    r"each receiver once",
 ]
 
 
@@ -147,6 +149,9 @@ JUNK = [
     "::/200", "-x", "x-", "x..y", "\u0001", "\u00e9", " x", "y" * 101, "z" * 5000, "a,b", "a&b",
     [], ["x"], [[]], [404], [404, 404], [5, 0], [0], ["client_address"], {}, {"x": 1}, {"x": "y"},
     {"header": "x"}, {"header": "x", "cookie": "y"}, {"x": "y", "z": "y"}, {"a b": "c"},
+    "https://x/y?z", "ftp://x", "http://x/#y", "slack", "webhook", "log", "#x", "X_1", "1X",
+    ["rollback"], ["rollback", "rollback"], {"kind": "log"}, {"kind": "slack", "url": "http://x"},
+    {"kind": "webhook", "url_env": "X"}, {"kind": "slack"}, [{"kind": "log"}],
     {"x": "a\nb"}, {"path_prefix": "/y"}, {"latency_p95": "1s"},
 ]
 

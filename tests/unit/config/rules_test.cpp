@@ -84,7 +84,6 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
     INFO(lines);
     CHECK(short_errors(under_model(lines)) == errors);
   }
-  CHECK(short_errors("notify: [{ kind: slack }]\n" + good) == "1:1 notify: a list -> []" + else_);
   for (const auto* off :
        {"quality: []", "health: { eject_after_failures: 0 }", "triggers: { critical_bug: false }",
         "upstream: { max_in_flight: 0, on_client_abort: 'cancel' }", "judge: { method: threshold }",
@@ -158,14 +157,15 @@ TEST_CASE("success stays below its trigger") {
   CHECK(short_errors(under_model("slo: { latency_p95: 1s }\n    success: { latency_p95: 151% }")) ==
         "8:29 success.latency_p95: 151% -> at most triggers.latency_p95, which is 150%");
   CHECK(short_errors(under_model("success: { error_rate: 2% }\n    triggers: { error_rate: x }"))
+            .find("at most") == std::string::npos);
   CHECK(short_errors(under_model("success: { quality_degradation: 20% }")) ==
         "7:37 success.quality_degradation: 20% -> at most triggers.quality_degradation, which is "
         "15%");
-            .find("at most") == std::string::npos);
   CHECK(said(config::load(under_model("success: { latency_p95: 90% }")).warnings) ==
         "f:7:29: models.m.success.latency_p95: found a latency limit without slo, expected slo "
         "beside it, or it rests\n");
 }
+
 TEST_CASE("a limit of quality is taken, with a warning where it stands in the file") {
   const auto loaded = config::load(under_model("triggers: { quality_degradation: 250% }"));
   REQUIRE(loaded.ok());
@@ -176,7 +176,6 @@ TEST_CASE("a limit of quality is taken, with a warning where it stands in the fi
         "nothing measures quality yet, it rests, except in a rehearsal\n");
   CHECK(config::load(under_model("plan: {}")).warnings.size() == 1);  // a plan without canary
 }
-
 
 TEST_CASE("listeners do not take one address") {
   const auto top = [](const std::string& lines) { return short_errors(lines + "\n" + good); };
