@@ -1,146 +1,31 @@
 #include "net/http_client.hpp"
 
-#include <netdb.h>
-
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
-#include <future>
-#include <optional>
-#include <thread>
-
+#include "net/client_exchange.hpp"
+#include "net/resolve.hpp"
+#include "net/tls.hpp"
 #include "net/url.hpp"
 
 namespace canary::net {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using asio::ip::tcp;
-using Code = boost::system::error_code;
-using Endpoints = std::vector<tcp::endpoint>;
+using Message = http::request<http::string_body>;
 
 namespace {
 
-constexpr std::uint64_t max_body = 16ull << 20;
-constexpr int max_interim = 10;  // 1xx responses before the final one
-
-bool one_line(std::string_view text) { return text.find_first_of("\r\n\0") == text.npos; }
-
-base::Result<Endpoints> look_up(const Url& url) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int failed = ::getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &found))
-    return base::Error("cannot resolve " + url.host + ": " + ::gai_strerror(failed));
-  Endpoints endpoints;
-  for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
-    tcp::endpoint endpoint;
-    if (entry->ai_addrlen > endpoint.capacity()) continue;
-    std::memcpy(endpoint.data(), entry->ai_addr, entry->ai_addrlen);
-    endpoint.resize(entry->ai_addrlen);
-    endpoints.push_back(endpoint);
-  }
-  ::freeaddrinfo(found);
-  return endpoints;
+bool one_line(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos;
 }
 
-// getaddrinfo cannot be interrupted: a numeric address is taken at once, a name is looked up by a
-// thread that is left behind when it outlasts the deadline.
-base::Result<Endpoints> resolve(const Url& url, base::Duration timeout) {
-  Code not_numeric;
-  const auto address = asio::ip::make_address(url.host, not_numeric);
-  if (!not_numeric) return Endpoints{{address, static_cast<std::uint16_t>(std::stoul(url.port))}};
-  std::packaged_task<base::Result<Endpoints>()> task([url] { return look_up(url); });
-  auto answer = task.get_future();
-  std::thread(std::move(task)).detach();
-  if (answer.wait_for(timeout) != std::future_status::ready)
-    return base::Error("cannot resolve " + url.host + ": no answer in time");
-  return answer.get();
-}
-
-class Exchange {
- public:
-  Exchange(http::request<http::string_body> request, Endpoints endpoints)
-      : request_(std::move(request)), endpoints_(std::move(endpoints)) {}
-
-  base::Result<ClientResponse> run(base::Duration timeout) {
-    stream_.expires_after(timeout);
-    stream_.async_connect(endpoints_, [this](Code code, const tcp::endpoint&) {
-      if (code) return fail("connect", code);
-      send();
-    });
-    io_.run();
-    if (!error_.empty()) return base::Error(error_);
-    return std::move(response_);
-  }
-
- private:
-  void send() {
-    http::async_write(stream_, request_, [this](Code code, std::size_t) {
-      if (code) return fail("send", code);
-      read();
-    });
-  }
-
-  void read() {
-    parser_.emplace();
-    parser_->header_limit(64 << 10);
-    parser_->body_limit(max_body);
-    parser_->skip(request_.method() == http::verb::head);
-    http::async_read(stream_, buffer_, *parser_, [this](Code code, std::size_t) {
-      if (code) return fail("read", code);
-      if (parser_->get().result_int() / 100 != 1) return finish();
-      if (++interim_ > max_interim) return fail("read", http::error::bad_status);
-      read();
-    });
-  }
-
-  void finish() {
-    auto message = parser_->release();
-    response_.status = static_cast<int>(message.result_int());
-    for (const auto& field : message)
-      response_.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    response_.body = std::move(message.body());
-    stream_.close();
-  }
-
-  void fail(std::string_view step, const Code& code) {
-    error_ = std::string(step) + ": " +
-             (code == beast::error::timeout ? "no answer in time" : code.message());
-    stream_.close();
-  }
-
-  asio::io_context io_{1};
-  beast::tcp_stream stream_{io_};
-  beast::flat_buffer buffer_;
-  http::request<http::string_body> request_;
-  Endpoints endpoints_;
-  std::optional<http::response_parser<http::string_body>> parser_;
-  int interim_ = 0;
-  ClientResponse response_;
-  std::string error_;
-};
-
-}  // namespace
-
-base::Result<ClientResponse> http_exchange(const ClientRequest& request, base::Duration timeout) {
-  const auto started = std::chrono::steady_clock::now();
-  const auto url = parse_url(request.url);
-  if (!url) return url.error();
-  http::request<http::string_body> message;
+base::Result<Message> build(const ClientRequest& request, const Url& url) {
+  Message message;
   const auto verb = http::string_to_verb(request.method);
   if (verb == http::verb::unknown)
     return base::Error("not a known method: '" + request.method + "'");
   message.method(verb);
-  message.target(url->target);
+  message.target(url.target);
   message.version(11);
-  message.set(http::field::host, url->authority);
+  message.set(http::field::host, url.authority);
   message.set(http::field::connection, "close");
   for (const auto& [name, value] : request.headers) {
     if (!one_line(name) || !one_line(value))
@@ -149,11 +34,62 @@ base::Result<ClientResponse> http_exchange(const ClientRequest& request, base::D
   }
   message.body() = request.body;
   message.prepare_payload();
-  auto endpoints = resolve(*url, timeout);
+  return message;
+}
+
+PeerAddress peer_of(const asio::ip::tcp::endpoint& endpoint) {
+  const auto address = endpoint.address();
+  const auto v6 = address.is_v6() ? address.to_v6()
+                                  : asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4());
+  return {v6.to_bytes(), endpoint.port()};
+}
+
+/// Why the name may not be used, by the addresses it stands for; empty when it may.
+std::string refusal(const Endpoints& endpoints, const ClientOptions& options) {
+  if (!options.refuse) return {};
+  for (const auto& endpoint : endpoints)
+    if (auto why = options.refuse(peer_of(endpoint)); !why.empty())
+      return endpoint.address().to_string() + " is not connected to: " + why;
+  return {};
+}
+
+base::Result<ClientResponse> exchange_with_tls(Message message, Endpoints endpoints, const Url& url,
+                                               const ClientOptions& options,
+                                               base::Duration timeout) {
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  if (const auto trusting = trust_system(context); !trusting)
+    return base::Error("handshake: " + trusting.error().message());
+  ClientExchange<TlsStream> exchange(std::move(message), std::move(endpoints), options, context);
+  if (const auto expecting = expect_host(exchange.stream(), url.host); !expecting)
+    return base::Error("handshake: " + expecting.error().message());
+  return exchange.run(timeout);
+}
+
+}  // namespace
+
+base::Result<ClientResponse> http_exchange(const ClientRequest& request,
+                                           const ClientOptions& options) {
+  const auto started = std::chrono::steady_clock::now();
+  const auto url = parse_url(request.url);
+  if (!url) return url.error();
+  auto message = build(request, *url);
+  if (!message) return message.error();
+  auto endpoints = resolve(*url, options.timeout, options.stop);
+  if (options.stop.stop_requested()) return base::Error("stopped");
   if (!endpoints) return base::Error("resolve: " + endpoints.error().message());
-  const base::Duration left = timeout - (std::chrono::steady_clock::now() - started);
+  if (auto why = refusal(*endpoints, options); !why.empty()) return base::Error("refused: " + why);
+  const base::Duration left = options.timeout - (std::chrono::steady_clock::now() - started);
   if (left <= base::Duration::zero()) return base::Error("resolve: no answer in time");
-  return Exchange(std::move(message), std::move(*endpoints)).run(left);
+  if (url->tls)
+    return exchange_with_tls(std::move(*message), std::move(*endpoints), *url, options, left);
+  return ClientExchange<beast::tcp_stream>(std::move(*message), std::move(*endpoints), options)
+      .run(left);
+}
+
+base::Result<ClientResponse> http_exchange(const ClientRequest& request, base::Duration timeout) {
+  ClientOptions options;
+  options.timeout = timeout;
+  return http_exchange(request, options);
 }
 
 }  // namespace canary::net

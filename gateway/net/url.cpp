@@ -20,11 +20,12 @@ base::Result<Url> parse_url(std::string_view text) {
   for (const char c : text)
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f)
       return unusable("a space, a control character or a byte beyond ASCII");
-  constexpr std::string_view scheme = "http://";
-  if (text.starts_with("https://")) return unusable("https is not supported");
-  if (!text.starts_with(scheme)) return unusable("expected http://host:port");
-  std::string_view rest = text.substr(scheme.size());
+  constexpr std::string_view plain = "http://", secured = "https://";
   Url url;
+  url.tls = text.starts_with(secured);
+  if (!url.tls && !text.starts_with(plain)) return unusable("expected http://host:port");
+  if (url.tls) url.port = "443";
+  std::string_view rest = text.substr(url.tls ? secured.size() : plain.size());
   const auto end = rest.find_first_of("/?#");
   const std::string_view authority = rest.substr(0, end);
   rest.remove_prefix(authority.size());
