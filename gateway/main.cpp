@@ -101,14 +101,15 @@ void add_set(CLI::App& app, CommandLine& line) {
   set->callback([&line] { line.exit_status = cli::run_set(line.set, terminal()); });
 }
 
-void add_rollout(CLI::App& app, const std::string& name, const std::string& description,
-                 cli::RolloutOptions& options, int& exit_status,
-                 int (*run)(const cli::RolloutOptions&, const cli::Terminal&)) {
+CLI::App* add_rollout(CLI::App& app, const std::string& name, const std::string& description,
+                      cli::RolloutOptions& options, int& exit_status,
+                      int (*run)(const cli::RolloutOptions&, const cli::Terminal&)) {
   CLI::App* command = app.add_subcommand(name, description);
   command->add_option("MODEL", options.model, "The model's name")->required();
   add_admin_options(*command, options);
   add_actor_options(*command, options, true);
   command->callback([&options, &exit_status, run] { exit_status = run(options, terminal()); });
+  return command;
 }
 
 void add_history(CLI::App& app, CommandLine& line) {
@@ -139,7 +140,9 @@ int main(int argc, char** argv) {
   add_status(app, line);
   add_set(app, line);
   add_rollout(app, "rollback", "Take the canary's weight to 0 and keep it there", line.rollback,
-              line.exit_status, cli::run_rollback);
+              line.exit_status, cli::run_rollback)
+      ->add_flag("--gradual", line.rollback.gradual,
+                 "Down the file's rollback.ladder, judged at every rung, instead of to 0 at once");
   add_rollout(app, "resume", "Open the latch that a rollback closed, or end a pause", line.resume,
               line.exit_status, cli::run_resume);
   add_rollout(app, "promote", "End the present phase of the plan", line.promote, line.exit_status,

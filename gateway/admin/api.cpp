@@ -147,19 +147,27 @@ void Api::delete_flag(const Call& call) {
                       });
 }
 
-void Api::command(const Call& call, const Command& run, bool has_mode) {
-  const auto body = has_mode ? JsonBody::read(call.request.body, {"reason", "by", "mode"})
-                             : JsonBody::read(call.request.body, {"reason", "by"});
+void Api::command(const Call& call, const Command& run) {
+  const auto body = JsonBody::read(call.request.body, {"reason", "by"});
   if (!body) return call.fail(400, "bad_request", body.error().message());
-  const auto mode = body->text("mode", 32, "immediate");
-  if (!mode) return call.fail(400, "bad_request", mode.error().message());
-  if (*mode == "gradual")
-    return call.fail(400, "not_supported", "mode 'gradual' is not supported yet; use 'immediate'");
-  if (*mode != "immediate")
-    return call.fail(400, "bad_request", "unknown mode '" + *mode + "' (known: immediate)");
   auto actor = read_actor(*body, true);
   if (!actor) return call.fail(400, "bad_request", actor.error().message());
   run(call.path[2], std::move(*actor), answer_command(call));
+}
+
+void Api::rollback(const Call& call) {
+  const auto body = JsonBody::read(call.request.body, {"reason", "by", "mode"});
+  if (!body) return call.fail(400, "bad_request", body.error().message());
+  const auto mode = body->text("mode", 32, "immediate");
+  if (!mode) return call.fail(400, "bad_request", mode.error().message());
+  if (*mode != "immediate" && *mode != "gradual")
+    return call.fail(400, "bad_request",
+                     "unknown mode '" + *mode + "' (known: immediate, gradual)");
+  auto actor = read_actor(*body, true);
+  if (!actor) return call.fail(400, "bad_request", actor.error().message());
+  backend_.rollback(call.path[2],
+                    *mode == "gradual" ? rollout::Mode::gradual : rollout::Mode::immediate,
+                    std::move(*actor), answer_command(call));
 }
 
 control::Done Api::answer_command(const Call& call) {
@@ -169,10 +177,9 @@ control::Done Api::answer_command(const Call& call) {
   };
 }
 
-void Api::resume(const Call& call) { command(call, backend_.resume, true); }
-void Api::rollback(const Call& call) { command(call, backend_.rollback, true); }
-void Api::pause(const Call& call) { command(call, backend_.pause, false); }
-void Api::promote(const Call& call) { command(call, backend_.promote, false); }
+void Api::resume(const Call& call) { command(call, backend_.resume); }
+void Api::pause(const Call& call) { command(call, backend_.pause); }
+void Api::promote(const Call& call) { command(call, backend_.promote); }
 
 void Api::complaint(const Call& call) {
   const auto body = JsonBody::read(call.request.body, {"severity", "reason", "by"});

@@ -50,7 +50,7 @@ class Api {
   void readyz(const Call& call);
   void metrics(const Call& call);
   using Command = std::function<void(const std::string&, rollout::Actor, control::Done)>;
-  void command(const Call& call, const Command& run, bool has_mode);
+  void command(const Call& call, const Command& run);
   static control::Done answer_command(const Call& call);
   /// The model whose canary has this name; answers 404 itself when there is none.
   std::optional<control::ModelView> find_flag(const Call& call);

@@ -18,8 +18,8 @@ Backend backend_of(control::Controller& controller, std::function<ProcessCounter
   backend.clear_flag = [c](const std::string& canary, Actor actor, Done done) {
     c->clear_flag(canary, std::move(actor), std::move(done));
   };
-  backend.rollback = [c](const std::string& model, Actor actor, Done done) {
-    c->rollback(model, std::move(actor), std::move(done));
+  backend.rollback = [c](const std::string& model, rollout::Mode mode, Actor actor, Done done) {
+    c->rollback(model, mode, std::move(actor), std::move(done));
   };
   backend.resume = [c](const std::string& model, Actor actor, Done done) {
     c->resume(model, std::move(actor), std::move(done));

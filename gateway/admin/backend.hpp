@@ -33,7 +33,8 @@ struct Backend {
   std::function<void(const std::string& canary, base::BasisPoints, rollout::Actor, control::Done)>
       set_flag;
   std::function<void(const std::string& canary, rollout::Actor, control::Done)> clear_flag;
-  std::function<void(const std::string& model, rollout::Actor, control::Done)> rollback;
+  std::function<void(const std::string& model, rollout::Mode, rollout::Actor, control::Done)>
+      rollback;
   std::function<void(const std::string& model, rollout::Actor, control::Done)> resume;
   std::function<void(const std::string& model, rollout::Actor, control::Done)> promote;
   std::function<void(const std::string& model, rollout::Actor, control::Done)> pause;

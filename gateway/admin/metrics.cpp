@@ -121,8 +121,14 @@ void add_models(std::vector<MetricFamily>& page, const control::StatusView& stat
                "A criterion's present value, in its own unit; absent without samples.");
   Family threshold(MetricType::Gauge, "analysis_threshold",
                    "A criterion's limits: success at or below, trigger above.");
+  Family in_force(
+      MetricType::Gauge, "rollback_in_force_seconds",
+      "Time from the request that decided the last rollback until every worker had it.");
   for (const auto& model : status.models) {
     if (!model.canary) continue;
+    if (model.in_force_after)
+      in_force.gauge({{"model", model.model}},
+                     std::chrono::duration<double>(*model.in_force_after).count());
     const auto& w = model.weight;
     const std::pair<const char*, base::BasisPoints> kinds[] = {{"file", w.file},
                                                                {"flag", w.flag},
@@ -146,7 +152,8 @@ void add_models(std::vector<MetricFamily>& page, const control::StatusView& stat
       }
     }
   }
-  for (Family* family : {&weight, &rollout_status, &value, &threshold}) std::move(*family).to(page);
+  for (Family* family : {&weight, &rollout_status, &value, &threshold, &in_force})
+    std::move(*family).to(page);
 }
 
 // Counters begin at 0 for everything that may happen, so that the first time is an increase.
@@ -157,10 +164,11 @@ void add_decisions(std::vector<MetricFamily>& page, const Backend& backend,
   for (const auto& model : status.models) {
     if (!model.canary) continue;
     refusals[model.model] = 0;
-    for (const char* trigger : {"operator", "critical_bug"})
+    const std::string mode(rollout::mode_name(model.policy.mode));
+    for (const char* trigger : {"operator", "flag", "file", "critical_bug"})
       rollbacks[{model.model, trigger, "immediate"}] = 0;
     for (const auto& reading : model.criteria)
-      rollbacks[{model.model, reading.criterion, "immediate"}] = 0;
+      rollbacks[{model.model, reading.criterion, mode}] = 0;
   }
   for (const auto& row : backend.rollbacks())
     rollbacks[{row.model, row.trigger, row.mode}] += static_cast<double>(row.count);

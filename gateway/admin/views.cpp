@@ -47,6 +47,34 @@ double in_seconds(base::Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+/// How the present or last rollback stands; null before the first.
+void write_rollback(JsonWriter& out, const control::ModelView& model) {
+  const rollout::State& state = model.rollout;
+  out.key("rollback");
+  if (state.rollbacks == 0) {
+    out.null();
+    return;
+  }
+  out.object([&] {
+    out.field("number", state.rollbacks).field_or_null("trigger", state.trigger);
+    out.field("proof", name(state.proof)).key("in_force_seconds");
+    if (model.in_force_after)
+      out.value(in_seconds(*model.in_force_after));
+    else
+      out.null();
+    out.field("watched_seconds", in_seconds(state.watched));
+    out.field("watch_seconds", in_seconds(model.policy.watch));
+    out.field("stable_failing", state.watch_failing);
+    if (!on_ladder(state)) return;
+    out.key("ladder").array([&] {
+      for (const auto rung : model.policy.ladder) out.value(percent(rung));
+    });
+    out.field("rung", percent(state.cap)).field("rung_spent_seconds", in_seconds(state.rung_spent));
+    out.field("rung_hold_seconds", in_seconds(model.policy.rung_hold));
+    out.field("waits_for_stable", state.rung_waits);
+  });
+}
+
 void write_rollout(JsonWriter& out, const control::ModelView& model) {
   const rollout::State& state = model.rollout;
   out.key("rollout").object([&] {
@@ -59,6 +87,8 @@ void write_rollout(JsonWriter& out, const control::ModelView& model) {
     write_time(out, "since", state.since);
     out.field("latched", state.latched).field("attempt", state.attempt);
     out.field("paused", state.paused);
+    write_rollback(out, model);
+    out.field("stable_for_seconds", in_seconds(state.stable_for));
     if (!model.phase) return;
     const control::PhaseView& phase = *model.phase;
     out.field("phases", std::uint64_t{phase.count});

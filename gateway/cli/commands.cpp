@@ -126,7 +126,8 @@ int run_rollout(const RolloutOptions& options, const Terminal& terminal, const c
                 std::string(command) + " needs --reason: it is what the next person will read");
   if (options.by.empty()) return fail(options, terminal, exit_usage, "usage", "--by is empty");
   const Question question{"POST", "/internal/rollouts/" + escape(options.model) + "/" + command,
-                          "{" + actor_fields(options.by, options.reason) + "}"};
+                          "{" + actor_fields(options.by, options.reason) +
+                              (options.gradual ? ",\"mode\":\"gradual\"}" : "}")};
   return ask(options, terminal, question,
              [&](const json::value& answer) { return render_command(done, answer); });
 }
@@ -167,7 +168,8 @@ int run_resume(const RolloutOptions& options, const Terminal& terminal) {
 }
 
 int run_rollback(const RolloutOptions& options, const Terminal& terminal) {
-  return run_rollout(options, terminal, "rollback", "rolled back");
+  return run_rollout(options, terminal, "rollback",
+                     options.gradual ? "goes down the ladder" : "rolled back");
 }
 
 int run_promote(const RolloutOptions& options, const Terminal& terminal) {

@@ -52,6 +52,7 @@ struct RolloutOptions : Options {
   std::string model;
   std::string by = default_by();
   std::string reason;
+  bool gradual = false;  // rollback: down the ladder instead of to 0 at once
 };
 
 struct HistoryOptions : Options {

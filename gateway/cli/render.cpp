@@ -138,6 +138,32 @@ std::string phase_line(const json::value& rollout) {
          "\n";
 }
 
+/// How a rollback stands that still goes on: its rung, its proof, its watch.
+std::string rollback_lines(const json::value& rollback) {
+  if (!rollback.is_object()) return {};
+  const auto seconds = [&](const char* name) { return age(seconds_at(at(rollback, name))); };
+  std::string out;
+  if (at(rollback, "rung").is_number()) {
+    out += "  " + left("ladder", 9) + "at " + percent(at(rollback, "rung")) + " of";
+    for (const auto& rung : items(at(rollback, "ladder"))) out += " " + percent(rung);
+    out += ", " + seconds("rung_spent_seconds") + " of " + seconds("rung_hold_seconds") +
+           " on this rung";
+    if (truth(at(rollback, "waits_for_stable"))) out += ", waits: stable cannot take more load";
+    out += "\n";
+  }
+  const std::string proof = text(at(rollback, "proof"));
+  std::string now;
+  if (proof == "publishing") now = "until it is in force on every worker";
+  if (proof == "draining") now = "until the canary's last request has ended";
+  if (proof == "asking") now = "until /internal/model-version names stable alone";
+  if (proof == "watching")
+    now = "stable for " + seconds("watched_seconds") + " of " + seconds("watch_seconds") +
+          (truth(at(rollback, "stable_failing")) ? ", it is FAILING" : "");
+  if (!now.empty())
+    out += "  " + left(proof == "watching" ? "watching" : "proving", 9) + now + "\n";
+  return out;
+}
+
 std::string model_block(const json::value& model, const Style& style) {
   const std::string name = text(at(model, "name"));
   std::string out = "\n" + paint(style.colour, Colour::bold, name);
@@ -159,6 +185,7 @@ std::string model_block(const json::value& model, const Style& style) {
   out += version_line("canary", canary, base::format_number(effective) + "%", width);
   out += weight_line(at(model, "weight"), style);
   out += phase_line(rollout);
+  out += rollback_lines(at(rollout, "rollback"));
   if (truth(at(rollout, "latched")))
     out += "  " + left("latched", 9) + "stays at 0% until:  canary-gateway resume " + name +
            " --reason \"...\"\n";
@@ -194,7 +221,7 @@ std::string render_history(const json::value& history, const Style& style) {
   std::string out;
   for (const auto& row : rows) {
     const std::string kind = text(at(row, "kind"));
-    const bool bad = kind == "rollback" || kind == "state_lost";
+    const bool bad = kind == "rollback" || kind == "state_lost" || kind == "unverified";
     std::string time = text(at(row, "time")).substr(0, 19);
     std::replace(time.begin(), time.end(), 'T', ' ');
     out += time + "Z  " + left(text(at(row, "model")), model_width) + "  " +

@@ -54,6 +54,7 @@ bool Adopter::raises(const Step& step) const {
 void Adopter::decide(const AttemptPtr& attempt) {
   attempt->steps.clear();
   attempt->versions.clear();
+  attempt->decided = core_.parts.clock.mono();
   for (const auto& model : attempt->candidate->config.models) {
     if (!model.canary) continue;
     const Key key = key_of(model);
@@ -86,9 +87,12 @@ void Adopter::commit_raises(const AttemptPtr& attempt) {
   attempt->failure.clear();
   for (const Step& step : attempt->steps)
     if (raises(step)) ++attempt->uncommitted;
+  attempt->messages.clear();
   for (const Step& step : attempt->steps) {
+    attempt->messages.push_back(raises(step) ? core_.messages_for(step.key, step.decision)
+                                             : Core::Messages{});
     if (!raises(step)) continue;
-    core_.commit_raise(step.key, step.decision.next, step.decision.entry,
+    core_.commit_raise(step.key, step.decision, attempt->messages.back(),
                        [this, attempt](const base::Result<void>& result) {
                          if (!result) attempt->failure = result.error().message();
                          if (--attempt->uncommitted == 0) all_committed(attempt);
@@ -109,6 +113,7 @@ void Adopter::all_committed(const AttemptPtr& attempt) {
                                                       : attempt->failure);
     }
   } else if (overtaken) {
+    for (const auto& messages : attempt->messages) core_.take_back(messages);
     core_.gate.leave();
     return decide(attempt);
   }
@@ -119,11 +124,13 @@ void Adopter::all_committed(const AttemptPtr& attempt) {
 /// What was committed for this attempt is overwritten with what is in force. At start the raises
 /// are dropped and the rest goes on; the text is forgotten, so that the next look tries it again.
 void Adopter::take_back(const AttemptPtr& attempt) {
+  for (const auto& messages : attempt->messages) core_.take_back(messages);
+  attempt->messages.clear();
   for (Step& step : attempt->steps) {
     if (!raises(step)) continue;
-    core_.commit_lowering(step.key, std::nullopt, {});
     const Rollout& rollout = core_.rollouts.at(step.key);
     step.decision = rollout::Decision{rollout.state, false, std::nullopt, {}};
+    core_.commit_lowering(step.key, step.decision, {});
     step.file = std::min(step.file, rollout.file);
     attempt->candidate->incomplete = true;
   }
@@ -167,6 +174,7 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
   std::vector<Step> record = close_promoted(candidate.config);
   retire_absent(candidate.config);
   std::vector<std::pair<Key, std::uint64_t>> lift;
+  std::vector<Key> zeros;
   for (const Step& step : attempt->steps) {
     const bool raised = raises(step);
     if (!raised && !step.decision.entry && core_.rollouts.at(step.key).file == step.file) continue;
@@ -176,6 +184,7 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
     else
       core_.rollouts.store_slot(step.key);
     if (!raised && step.decision.entry) record.push_back(step);
+    if (!step.decision.trigger.empty()) zeros.push_back(step.key);
   }
   core_.config = candidate.config;
   core_.text.reset();
@@ -186,12 +195,15 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
   core_.view.warnings = candidate.warnings;
   core_.view.fallback = candidate.fallback;
   core_.resolver.keep_only(endpoints_of(core_.config));
-  core_.publish([this, attempt, lift] {
+  if (core_.parts.notifier) core_.parts.notifier->use(core_.config.notify, core_.parts.status_url);
+  core_.publish([this, attempt, lift, zeros] {
+    for (const Key& key : zeros) runner_.zero_in_force(key, "file", attempt->decided);
     for (const auto& [key, version] : lift)
       if (core_.rollouts.at(key).version == version) core_.rollouts.store_slot(key);
     attempt->done(Outcome{});
   });
-  for (const Step& step : record) core_.commit_lowering(step.key, step.decision.entry, {});
+  for (const Step& step : record) core_.commit_lowering(step.key, step.decision, {});
+  for (const auto& messages : attempt->messages) core_.send(messages);
   for (const Step& step : attempt->steps) core_.tell(step.key, step.decision);
   keep_text(candidate);
 }

@@ -22,7 +22,7 @@ struct Candidate {
 
 class Adopter {
  public:
-  explicit Adopter(Core& core) : core_(core) {}
+  Adopter(Core& core, Runner& runner) : core_(core), runner_(runner) {}
 
   /// `done`: 200 when it is in force; 422 or 503 when it is refused, and nothing has changed.
   void adopt(std::shared_ptr<Candidate> candidate, Done done);
@@ -33,6 +33,8 @@ class Adopter {
     Done done;
     std::vector<Step> steps;  // one for each canary of the candidate
     std::vector<std::uint64_t> versions;
+    std::vector<Core::Messages> messages;  // of each step, where it raises
+    base::MonoTime decided{};
     std::size_t uncommitted = 0;
     std::string failure;  // of a commit
     int tries = 0;
@@ -52,6 +54,7 @@ class Adopter {
   void keep_text(const Candidate& candidate);
 
   Core& core_;
+  Runner& runner_;
 };
 
 }  // namespace canary::control

@@ -4,12 +4,16 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
+#include "control/prover.hpp"
 #include "control/reloader.hpp"
 #include "control/watcher.hpp"
 #include "log/log.hpp"
 
 namespace canary::control {
 namespace {
+
+// A failure that was seen longer ago than this did not decide what a tick decides.
+constexpr auto last_tick_window = std::chrono::seconds(2);
 
 Outcome no_such(const std::string& what, const std::string& name) {
   Outcome outcome;
@@ -24,13 +28,21 @@ struct Controller::Impl {
   explicit Impl(Parts parts)
       : core(std::move(parts)),
         runner(core),
-        adopter(core),
+        prover(core, runner),
+        adopter(core, runner),
         reloader(core, adopter),
         watcher(core.parts.io, core.parts.config_path, [this] { reloader.look(); }),
-        timer(core.parts.io) {}
+        timer(core.parts.io) {
+    runner.on_zero_in_force = [this](const Key& key, base::Duration elapsed) {
+      prover.in_force(key, elapsed);
+      if (const config::Model* found = model(key.first); found && key_of(*found) == key)
+        prover.tick(*found, {}, core.parts.clock.mono());
+    };
+  }
 
   Core core;
   Runner runner;
+  Prover prover;
   Adopter adopter;
   Reloader reloader;
   Watcher watcher;
@@ -42,6 +54,7 @@ struct Controller::Impl {
   void settle_memory(const config::Config& config);
   void tick();
   void tick_later();
+  void age_promoted(const config::Model& model, base::MonoTime now);
   base::Duration elapsed(Rollout& rollout, const config::Model& model, base::MonoTime now);
   void checkpoint(base::MonoTime now);
   void command(const std::string& model, const rollout::Event& event, const Done& done);
@@ -76,7 +89,7 @@ void Controller::Impl::settle_memory(const config::Config& config) {
       core.put(key, rollout.file, lost);
       core.rollouts.store_slot(key);
       core.tell(key, lost);
-      core.commit_lowering(key, lost.entry, {});
+      core.commit_lowering(key, lost, {});
       rollout.recovered = false;
     }
   }
@@ -85,13 +98,13 @@ void Controller::Impl::settle_memory(const config::Config& config) {
     Rollout& rollout = core.rollouts.at(key);
     rollout.recovered = false;
     const auto effective = rollout.weight().effective;
-    rollout::Entry entry{"recovered",
-                         "gateway",
-                         "the latch file is lower than the database: " + rollout.state.reason,
-                         std::nullopt,
-                         effective,
-                         effective};
-    core.commit_lowering(key, entry, {});
+    rollout::Decision decision{rollout.state, false, std::nullopt, {}};
+    decision.entry.emplace("recovered", "gateway",
+                           "the latch file is lower than the database: " + rollout.state.reason,
+                           std::nullopt, effective, effective);
+    if (rollout.unrecorded_rollback) decision.trigger = "recovered";
+    core.commit_lowering(key, decision, {});
+    core.tell(key, decision);
   }
 }
 
@@ -99,17 +112,34 @@ void Controller::Impl::tick() {
   if (!core.publisher.table()) return;
   const auto now = core.parts.clock.mono();
   core.measure.tick(*core.publisher.table(), now);
-  std::vector<std::pair<Key, rollout::Measured>> measurements;
+  std::vector<Measurement> measurements;
+  std::vector<std::pair<const config::Model*, base::Duration>> looks;
   for (const auto& model : core.config.models) {
+    age_promoted(model, now);
     if (!model.canary) continue;
     const Key key = key_of(model);
     Rollout& rollout = core.rollouts.at(key);
+    const base::Duration since = elapsed(rollout, model, now);
+    looks.emplace_back(&model, since);
     if (rollout.weight().effective == 0) continue;
-    measurements.emplace_back(
-        key, rollout::Measured{core.measure.criteria(model), elapsed(rollout, model, now)});
+    const auto failed = core.measure.last_failure(model);
+    measurements.push_back({key,
+                            {core.measure.criteria(model), since, core.measure.stable(model)},
+                            failed > now - last_tick_window && failed < now ? failed : now});
   }
   runner.measured(measurements);
+  for (const auto& [model, since] : looks) prover.tick(*model, since, now);
   if (now >= next_checkpoint) checkpoint(now);
+}
+
+/// The version that was the canary before this one, or is stable without another: its time of
+/// stability goes on.
+void Controller::Impl::age_promoted(const config::Model& model, base::MonoTime now) {
+  const Key key{model.name, model.stable.name};
+  Rollout* rollout = core.rollouts.find(key);
+  if (rollout == nullptr || !rollout->state.promoted || core.gate.busy()) return;
+  const base::Duration since = elapsed(*rollout, model, now);
+  runner.note(key, rollout::Aged{since});
 }
 
 /// What the hold clock may count: only time in which the present weight was in force everywhere,
@@ -129,10 +159,12 @@ void Controller::Impl::checkpoint(base::MonoTime now) {
   if (core.gate.busy()) return;  // a raise is on its way to the disk: not behind it
   next_checkpoint = now + core.parts.checkpoint_interval;
   for (const auto& model : core.config.models) {
-    Rollout* rollout = model.canary ? core.rollouts.find(key_of(model)) : nullptr;
-    if (rollout == nullptr || rollout->state.spent == rollout->checkpointed) continue;
-    rollout->checkpointed = rollout->state.spent;
-    core.parts.journal.commit({rollout->state, std::nullopt, {}}, false, {});
+    for (const Key& key : {key_of(model), Key{model.name, model.stable.name}}) {
+      Rollout* rollout = core.rollouts.find(key);
+      if (rollout == nullptr || rollout->progress() == rollout->checkpointed) continue;
+      rollout->checkpointed = rollout->progress();
+      core.parts.journal.commit({rollout->state, std::nullopt, {}}, false, {});
+    }
   }
 }
 
@@ -188,6 +220,8 @@ ModelView Controller::Impl::view(const config::Model& model) const {
   if (const auto* phase = rollout::present_phase(rollout->state, model.plan))
     view.phase = PhaseView{rollout->state.phase, model.plan->phases.size(), phase->percentage,
                            phase->hold,          rollout->state.judged,     rollout->state.spent};
+  if (rollout->in_force_after) view.in_force_after = rollout->in_force_after;
+  view.policy = model.rollback;
   view.criteria = core.measure.criteria(model);
   view.durable = rollout->uncommitted == 0;
   view.last_refusal = rollout->last_refusal;
@@ -211,6 +245,10 @@ void Controller::start(const config::Config& config, std::string text, bool fall
   for (const auto& objection : objections(config)) {
     log::error("config_objection", {{"problem", objection}});
     warnings.push_back(objection);
+  }
+  if (impl.core.parts.notifier) {
+    impl.core.parts.notifier->use(config.notify, impl.core.parts.status_url);
+    impl.core.send(impl.core.undelivered());
   }
   impl.settle_memory(config);
   auto candidate = std::make_shared<Candidate>();
@@ -255,8 +293,9 @@ void Controller::clear_flag(const std::string& canary_version, rollout::Actor ac
   impl_->flag(canary_version, rollout::ClearFlag{std::move(actor)}, done);
 }
 
-void Controller::rollback(const std::string& model, rollout::Actor actor, Done done) {
-  impl_->command(model, rollout::Rollback{std::move(actor)}, done);
+void Controller::rollback(const std::string& model, rollout::Mode mode, rollout::Actor actor,
+                          Done done) {
+  impl_->command(model, rollout::Rollback{std::move(actor), mode}, done);
 }
 
 void Controller::resume(const std::string& model, rollout::Actor actor, Done done) {
@@ -304,7 +343,7 @@ void Controller::history(std::string model, std::size_t limit,
 std::vector<RollbackCount> Controller::rollbacks() const {
   std::vector<RollbackCount> counts;
   for (const auto& [key, count] : impl_->core.rollbacks)
-    counts.push_back({key.first, key.second, "immediate", count});
+    counts.push_back({key.model, key.trigger, std::string(rollout::mode_name(key.mode)), count});
   return counts;
 }
 

@@ -42,10 +42,6 @@ using Done = std::function<void(Outcome)>;
 using AskVersion = std::function<void(const std::string& model,
                                       std::function<void(base::Result<std::string>)> answer)>;
 
-/// What is known of both versions' quality within the judge's window; nothing: no such criterion.
-using QualitySource =
-    std::function<std::optional<analysis::QualityEvidence>(const std::string& model)>;
-
 class Controller {
  public:
   struct Parts {
@@ -66,8 +62,10 @@ class Controller {
     notify::Notifier* notifier = nullptr;         // whom to tell; outlives the controller
     std::vector<store::OutboxRow> undelivered{};  // from the journal
     AskVersion ask_version = nullptr;  // none: the proof leaves that step out, and says so
-    QualitySource quality = nullptr;   // none: there is no such criterion
-    std::string status_url{};          // what people are pointed to
+    // Both versions' quality within the judge's window; none: there is no such criterion.
+    std::function<std::optional<analysis::QualityEvidence>(const std::string& model)> quality =
+        nullptr;
+    std::string status_url{};  // what people are pointed to
   };
   /// `io` and `state_dir` must outlive the journal: its answers are posted to the one, and its
   /// thread writes to the other.
@@ -92,7 +90,7 @@ class Controller {
   void set_flag(const std::string& canary_version, base::BasisPoints percentage,
                 rollout::Actor actor, Done done);
   void clear_flag(const std::string& canary_version, rollout::Actor actor, Done done);
-  void rollback(const std::string& model, rollout::Actor actor, Done done);
+  void rollback(const std::string& model, rollout::Mode mode, rollout::Actor actor, Done done);
   void resume(const std::string& model, rollout::Actor actor, Done done);
   void promote(const std::string& model, rollout::Actor actor, Done done);
   void pause(const std::string& model, rollout::Actor actor, Done done);

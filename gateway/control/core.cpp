@@ -1,5 +1,6 @@
 #include "control/core.hpp"
 
+#include "control/notices.hpp"
 #include "log/log.hpp"
 
 namespace canary::control {
@@ -8,6 +9,7 @@ Core::Core(Controller::Parts given)
     : parts(std::move(given)),
       rollouts(parts.latch, std::move(parts.remembered)),
       publisher(parts.data_plane, parts.registry),
+      measure(parts.quality),
       resolver(parts.io, [this] { publish({}); }) {
   view.path = parts.config_path;
 }
@@ -35,16 +37,44 @@ store::HistoryRow Core::row(const Key& key, rollout::Entry entry) const {
   return row;
 }
 
-void Core::commit_lowering(const Key& key, std::optional<rollout::Entry> entry,
+Core::Messages Core::messages_for(const Key& key, const rollout::Decision& decision) const {
+  const auto kind = notice_kind(decision);
+  if (!kind || parts.notifier == nullptr) return {};
+  std::string stable;
+  for (const auto& model : config.models)
+    if (model.name == key.first) stable = model.stable.name;
+  return parts.notifier->messages_for(
+      notice_of(key, decision, *kind, stable, parts.latch.instance(), parts.clock.wall()));
+}
+
+void Core::send(const Messages& messages) const {
+  if (!messages.empty()) parts.notifier->send(messages);
+}
+
+Core::Messages Core::undelivered() const {
+  Messages messages;
+  for (const auto& row : parts.undelivered)
+    messages.push_back({row.id, row.receiver, row.body, row.created});
+  return messages;
+}
+
+void Core::take_back(const Messages& messages) const {
+  for (const auto& message : messages) parts.journal.settle(message.id, message.receiver);
+}
+
+void Core::commit_lowering(const Key& key, const rollout::Decision& decision,
                            std::function<void()> committed) {
   Rollout& rollout = rollouts.at(key);
   ++rollout.uncommitted;
-  std::optional<store::HistoryRow> with;
-  if (entry) with = row(key, std::move(*entry));
+  const Messages messages = messages_for(key, decision);
+  const bool at_once = !decision.trigger.empty();
+  if (at_once) send(messages);
   parts.journal.commit(
-      {rollout.state, std::move(with), {}}, true,
-      on_control([this, key, committed = std::move(committed)](const base::Result<void>& result) {
+      record(key, rollout.state, decision, messages), true,
+      on_control([this, key, messages, at_once,
+                  committed = std::move(committed)](const base::Result<void>& result) {
         --rollouts.at(key).uncommitted;
+        if (!at_once) send(messages);
         if (result && committed) committed();
         if (!result)
           log::warn(
@@ -53,18 +83,28 @@ void Core::commit_lowering(const Key& key, std::optional<rollout::Entry> entry,
       }));
 }
 
-void Core::commit_raise(const Key& key, const rollout::State& next,
-                        std::optional<rollout::Entry> entry,
+void Core::commit_raise(const Key& key, const rollout::Decision& decision, const Messages& messages,
                         std::function<void(base::Result<void>)> done) {
-  std::optional<store::HistoryRow> with;
-  if (entry) with = row(key, std::move(*entry));
-  parts.journal.commit({next, std::move(with), {}}, false, on_control(std::move(done)));
+  parts.journal.commit(record(key, decision.next, decision, messages), false,
+                       on_control(std::move(done)));
+}
+
+store::Journal::Record Core::record(const Key& key, const rollout::State& state,
+                                    const rollout::Decision& decision,
+                                    const Messages& messages) const {
+  store::Journal::Record record;
+  record.state = state;
+  if (decision.entry) record.row = row(key, *decision.entry);
+  for (const auto& message : messages)
+    record.messages.push_back({message.id, message.receiver, message.body, message.created});
+  return record;
 }
 
 void Core::put(const Key& key, base::BasisPoints file, const rollout::Decision& decision) {
   Rollout& rollout = rollouts.at(key);
   const auto before = rollout.weight().effective;
   const auto phase = rollout.state.phase;
+  const auto cap = rollout.state.cap;
   rollout.state = decision.next;
   rollout.counted_until.reset();
   rollout.file = file;
@@ -72,7 +112,9 @@ void Core::put(const Key& key, base::BasisPoints file, const rollout::Decision& 
   if (!decision.refused && decision.entry) rollout.last_refusal.clear();
   // The return from 0 is judged on its own evidence, whatever took the weight away, and so is each
   // phase.
-  if ((before == 0) != (rollout.weight().effective == 0) || phase != rollout.state.phase)
+  // And each rung.
+  if ((before == 0) != (rollout.weight().effective == 0) || phase != rollout.state.phase ||
+      cap != rollout.state.cap)
     measure.restart(key.first, parts.clock.mono());
 }
 
@@ -98,12 +140,12 @@ void Core::tell(const Key& key, const rollout::Decision& decision) {
                                   {"reason", entry.reason}});
     return;
   }
-  ++rollbacks[{key.first, decision.trigger}];
+  ++rollbacks[{key.first, decision.trigger, decision.mode}];
   const analysis::Reading reading = entry.reading.value_or(analysis::Reading{});
   log::error("rollback", {{"model", key.first},
                           {"canary", key.second},
                           {"trigger", decision.trigger},
-                          {"mode", "immediate"},
+                          {"mode", rollout::mode_name(decision.mode)},
                           {"actor", entry.actor},
                           {"value", reading.value},
                           {"limit", reading.limit},

@@ -32,7 +32,12 @@ struct Core {
   Measure measure;
   Gate gate;
   Resolver resolver;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> rollbacks;  // (model, trigger)
+  struct RollbackKind {
+    std::string model, trigger;
+    rollout::Mode mode = rollout::Mode::immediate;
+    auto operator<=>(const RollbackKind&) const = default;
+  };
+  std::map<RollbackKind, std::uint64_t> rollbacks;  // since the start
   std::map<std::string, std::uint64_t> refusals;
   std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
 
@@ -55,12 +60,26 @@ struct Core {
 
   /// A history row for the entry, of now.
   store::HistoryRow row(const Key& key, rollout::Entry entry) const;
-  /// Commits what is in force already; it is retried until the disk takes it.
-  void commit_lowering(const Key& key, std::optional<rollout::Entry> entry,
+  using Messages = std::vector<notify::Message>;
+  /// Who is to be told of a decision, and what.
+  Messages messages_for(const Key& key, const rollout::Decision& decision) const;
+  void send(const Messages& messages) const;
+  /// Those that the journal remembers from before.
+  Messages undelivered() const;
+  /// Forgets messages that were committed with what did not happen.
+  void take_back(const Messages& messages) const;
+
+  /// Commits what is in force already, with the present state; it is retried until the disk takes
+  /// it. People are told of a rollback at once, of anything else when it is committed.
+  void commit_lowering(const Key& key, const rollout::Decision& decision,
                        std::function<void()> committed);
-  /// Commits what may take effect only afterwards. `done` on the control thread.
-  void commit_raise(const Key& key, const rollout::State& next, std::optional<rollout::Entry> entry,
+  /// Commits what may take effect only afterwards, and the messages about it, which the caller then
+  /// sends or takes back. `done` on the control thread.
+  void commit_raise(const Key& key, const rollout::Decision& decision, const Messages& messages,
                     std::function<void(base::Result<void>)> done);
+
+  store::Journal::Record record(const Key& key, const rollout::State& state,
+                                const rollout::Decision& decision, const Messages& messages) const;
 
   /// Puts a decision into memory: the rollout's state, its term by the file, its version.
   void put(const Key& key, base::BasisPoints file, const rollout::Decision& decision);

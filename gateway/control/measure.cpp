@@ -53,14 +53,25 @@ Reading excuse_shared(Reading canary, const Reading& stable) {
   return canary;
 }
 
+std::vector<Reading> judge_alone(const config::Model& model, const stats::Evidence& evidence) {
+  std::vector<Reading> readings{judge_errors(model, evidence)};
+  if (model.slo) readings.push_back(judge_latency(model, evidence));
+  return readings;
+}
+
 }  // namespace
 
 std::vector<Reading> judge(const config::Model& model, const stats::Evidence& canary,
-                           const stats::Evidence& stable) {
+                           const stats::Evidence& stable,
+                           const std::optional<analysis::QualityEvidence>& quality) {
   std::vector<Reading> readings;
   readings.push_back(excuse_shared(judge_errors(model, canary), judge_errors(model, stable)));
   if (model.slo)
     readings.push_back(excuse_shared(judge_latency(model, canary), judge_latency(model, stable)));
+  if (quality)
+    readings.push_back(analysis::judge_quality(
+        *quality, {model.success.quality_degradation, model.triggers.quality_degradation,
+                   model.judge.min_samples, model.judge.window}));
   return readings;
 }
 
@@ -90,18 +101,45 @@ Measure::Pair& Measure::pair_for(const traffic::Model& model, base::MonoTime now
 
 void Measure::follow(const traffic::RoutingTable& table, base::MonoTime now) {
   for (const traffic::Model& model : table.models)
-    if (model.canary && model.canary_weight > 0) pair_for(model, now);
+    if (model.canary) pair_for(model, now);
 }
 
 void Measure::tick(const traffic::RoutingTable& table, base::MonoTime now) {
   for (const traffic::Model& model : table.models) {
-    if (!model.canary || model.canary_weight == 0) continue;
+    if (!model.canary) continue;
     Pair& pair = pair_for(model, now);
     pair.stable->window.tick(*pair.stable->version, now);
+    const stats::Evidence& stable = pair.stable->window.evidence();
+    pair.stable_readings = judge_alone(model.settings, stable);
+    if (model.canary_weight == 0) continue;
     pair.canary->window.tick(*pair.canary->version, now);
     pair.readings =
-        judge(model.settings, pair.canary->window.evidence(), pair.stable->window.evidence());
+        judge(model.settings, pair.canary->window.evidence(), stable, quality_of(model, pair));
   }
+}
+
+Measure::Quality Measure::quality_of(const traffic::Model& model, Pair& pair) const {
+  if (!quality_) return std::nullopt;
+  auto evidence = quality_(model.name);
+  if (!evidence) return std::nullopt;
+  if (evidence->stable_samples >= std::max<std::uint64_t>(model.settings.judge.min_samples, 1)) {
+    pair.reference = evidence;
+  } else if (model.canary_weight == base::full_weight && pair.reference) {
+    evidence->stable_error = pair.reference->stable_error;
+    evidence->stable_samples = pair.reference->stable_samples;
+  }
+  return evidence;
+}
+
+std::vector<Reading> Measure::stable(const config::Model& model) const {
+  const auto found = pairs_.find(model.name);
+  return found == pairs_.end() ? std::vector<Reading>{} : found->second.stable_readings;
+}
+
+base::MonoTime Measure::last_failure(const config::Model& model) const {
+  const auto found = pairs_.find(model.name);
+  if (found == pairs_.end() || !found->second.canary) return {};
+  return found->second.canary->version->last_failure();
 }
 
 void Measure::restart(const std::string& model, base::MonoTime now) {

@@ -2,11 +2,13 @@
 // each tick, judged by analysis. Control thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "analysis/quality.hpp"
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
 #include "stats/window.hpp"
@@ -16,14 +18,23 @@ namespace canary::control {
 
 class Measure {
  public:
+  using QualitySource =
+      std::function<std::optional<analysis::QualityEvidence>(const std::string& model)>;
+  explicit Measure(QualitySource quality = {}) : quality_(std::move(quality)) {}
+
   /// Begins the windows of every canary that has weight in this table, where there are none yet.
   void follow(const traffic::RoutingTable& table, base::MonoTime now);
-  /// Samples the windows and judges every model whose canary has weight in this table.
+  /// Samples the windows and judges every model whose canary has weight in this table; of the
+  /// others stable alone.
   void tick(const traffic::RoutingTable& table, base::MonoTime now);
   /// Evidence about the model begins now.
   void restart(const std::string& model, base::MonoTime now);
   /// The readings of the last tick that judged the model; inconclusive ones before the first.
   std::vector<analysis::Reading> criteria(const config::Model& model) const;
+  /// Stable's own readings at the last tick, against the same limits.
+  std::vector<analysis::Reading> stable(const config::Model& model) const;
+  /// When the canary last failed a request.
+  base::MonoTime last_failure(const config::Model& model) const;
 
  private:
   struct Side {
@@ -34,16 +45,23 @@ class Measure {
   struct Pair {
     base::Duration length{};
     std::optional<Side> stable, canary;
-    std::vector<analysis::Reading> readings;
+    std::vector<analysis::Reading> readings, stable_readings;
+    // Stable's quality when it last had traffic enough: at 100% it has none.
+    std::optional<analysis::QualityEvidence> reference;
   };
+  using Quality = std::optional<analysis::QualityEvidence>;
+  Quality quality_of(const traffic::Model& model, Pair& pair) const;
   Pair& pair_for(const traffic::Model& model, base::MonoTime now);
 
+  QualitySource quality_;
   std::map<std::string, Pair> pairs_;
 };
 
 /// Judges the canary's evidence. A failure that stable shares over the same window is not the
-/// canary's: it is inconclusive, and says so. `error_rate` always, `latency_p95` with an SLO.
+/// canary's: it is inconclusive, and says so. `error_rate` always, `latency_p95` with an SLO,
+/// `quality_degradation` where something measures it.
 std::vector<analysis::Reading> judge(const config::Model& model, const stats::Evidence& canary,
-                                     const stats::Evidence& stable);
+                                     const stats::Evidence& stable,
+                                     const std::optional<analysis::QualityEvidence>& quality = {});
 
 }  // namespace canary::control

@@ -19,13 +19,20 @@ rollout::State state_from(const Key& key, const store::LatchSlot& slot) {
   }
   state.latched = slot.latched;
   state.attempt = slot.attempt;
+  state.rollbacks = slot.rollbacks;
   if (slot.flag || slot.cap < base::full_weight)
     state.reason = "lowered before the last stop; the reason was not yet on the disk";
   if (slot.latched) {
     state.status = rollout::Status::rolled_back;
     state.reason = "rolled back before the last stop; the reason was not yet on the disk";
+  } else if (rollout::on_ladder(state)) {
+    state.status = rollout::Status::rolling_back;
   }
   return state;
+}
+
+base::BasisPoints full_effect(const rollout::State& state) {
+  return rollout::weigh(base::full_weight, state).effective;
 }
 
 }  // namespace
@@ -41,6 +48,8 @@ Rollouts::Rollouts(store::LatchFile& latch, std::vector<rollout::State> remember
     rollout.file = slot->file;
     const auto lower = rollout::lower_of(rollout.state, state_from(key, *slot));
     rollout.recovered = lower != rollout.state;
+    rollout.unrecorded_rollback = slot->rollbacks > rollout.state.rollbacks &&
+                                  full_effect(lower) < full_effect(rollout.state);
     rollout.state = lower;
   }
 }
@@ -53,6 +62,8 @@ base::Result<void> Rollouts::ensure(const Key& key, std::uint32_t attempt, bool 
     rollout.state = state_from(key, *slot);
     if (at_start) rollout.file = slot->file;
     rollout.recovered = at_start && (slot->latched || slot->flag || slot->cap < base::full_weight);
+    rollout.unrecorded_rollback =
+        rollout.recovered && slot->rollbacks > 0 && full_effect(rollout.state) < base::full_weight;
   } else if (added) {
     rollout.state.model = key.first;
     rollout.state.canary = key.second;
@@ -66,6 +77,7 @@ base::Result<void> Rollouts::ensure(const Key& key, std::uint32_t attempt, bool 
   if (rollout.state.phase > 0) fresh.phase = rollout.state.phase_limit;
   fresh.latched = rollout.state.latched;
   fresh.attempt = rollout.state.attempt;
+  fresh.rollbacks = rollout.state.rollbacks;
   return latch_.write(key.first, key.second, fresh);
 }
 
@@ -105,6 +117,7 @@ void Rollouts::store_slot(const Key& key) {
   if (rollout.state.phase > 0) slot.phase = rollout.state.phase_limit;
   slot.latched = rollout.state.latched;
   slot.attempt = rollout.state.attempt;
+  slot.rollbacks = rollout.state.rollbacks;
   // Only the start tolerates a canary without a slot (the latch file is full), and says so then.
   if (auto stored = latch_.write(key.first, key.second, slot); !stored)
     log::error("latch_not_stored",

@@ -21,12 +21,18 @@ struct Rollout {
   std::uint64_t version = 0;   // grows with each change: a commit that finds another was overtaken
   unsigned uncommitted = 0;    // lowerings in force whose commit has not come back
   bool recovered = false;      // the latch file was lower than the database at the start
+  bool unrecorded_rollback = false;  // and that was a rollback nobody was told of for certain
   std::string last_refusal;
   // Since when the weight has been in force without a change, for the hold clock.
   std::optional<base::MonoTime> counted_until;
-  base::Duration checkpointed{};             // `spent` as last written down
-  std::optional<base::MonoTime> not_before;  // a raise of its plan was not committed: wait
+  base::Duration checkpointed{};                 // progress() as last written down
+  std::optional<base::Duration> in_force_after;  // how long the last weight of 0 took
+  std::optional<base::MonoTime> not_before;      // a raise of its plan was not committed: wait
   rollout::Weight weight() const { return rollout::weigh(file, state); }
+  /// The sum of the clocks that only grow: what a checkpoint keeps.
+  base::Duration progress() const {
+    return state.spent + state.rung_spent + state.watched + state.stable_for;
+  }
 };
 
 class Rollouts {

@@ -11,14 +11,6 @@ double milliseconds(base::Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-/// The steps that took a canary out, with what triggered them.
-std::vector<std::pair<Key, std::string>> rollbacks_of(const std::vector<Step>& steps) {
-  std::vector<std::pair<Key, std::string>> rollbacks;
-  for (const Step& step : steps)
-    if (!step.decision.trigger.empty()) rollbacks.emplace_back(step.key, step.decision.trigger);
-  return rollbacks;
-}
-
 /// A second rollback is none: there is nothing to count or to write down.
 bool asks_for_a_raise(const rollout::Event& event, const rollout::State& state) {
   if (std::holds_alternative<rollout::Promote>(event)) return state.latched;
@@ -55,36 +47,34 @@ void Runner::command(const Key& key, const rollout::Event& event, Done done) {
     return refuse(key, decision, done);
   }
   if (raises) return raise(key, decision, std::move(done));
-  lower({{key, rollout.file, decision}},
+  lower({{key, rollout.file, decision}}, core_.parts.clock.mono(),
         [this, key, done](bool durable) { done(outcome(key, 200, {}, durable)); });
 }
 
 void Runner::refuse(const Key& key, const rollout::Decision& decision, const Done& done) {
   core_.tell(key, decision);
-  core_.commit_raise(key, decision.next, decision.entry, [](const base::Result<void>&) {});
+  core_.commit_raise(key, decision, {}, [](const base::Result<void>&) {});
   done(outcome(key, 409, decision.entry->reason, true));
 }
 
-void Runner::lower(const std::vector<Step>& steps, std::function<void(bool durable)> done) {
+void Runner::lower(const std::vector<Step>& steps, base::MonoTime decided,
+                   std::function<void(bool durable)> done) {
   // Also where nothing changes: a raise that is still waiting for the disk was asked for before.
   const auto counts = [this](const Step& step) {
     return step.decision.entry.has_value() || core_.gate.busy();
   };
   const auto missing = std::make_shared<std::size_t>(0);
+  std::vector<std::pair<Key, std::string>> zeros;  // with what triggered it, where anything did
   for (const Step& step : steps) {
     if (!counts(step)) continue;
     ++*missing;
     core_.put(step.key, step.file, step.decision);
     core_.rollouts.store_slot(step.key);
+    if (step.decision.next.proof == rollout::ProofStep::publishing)
+      zeros.emplace_back(step.key, step.decision.trigger);
   }
-  const auto in_force = [this, done, missing, decided = core_.parts.clock.mono(),
-                         proofs = rollbacks_of(steps)] {
-    const double elapsed = milliseconds(core_.parts.clock.mono() - decided);
-    for (const auto& [key, trigger] : proofs)
-      log::info("rollback_in_force", {{"model", key.first},
-                                      {"canary", key.second},
-                                      {"trigger", trigger},
-                                      {"elapsed_ms", elapsed}});
+  const auto in_force = [this, done, missing, decided, zeros] {
+    for (const auto& [key, trigger] : zeros) zero_in_force(key, trigger, decided);
     if (done) done(*missing == 0);
   };
   if (*missing > 0)
@@ -92,37 +82,61 @@ void Runner::lower(const std::vector<Step>& steps, std::function<void(bool durab
   else
     core_.publisher.when_in_force(in_force);
   for (const Step& step : steps) {
-    if (counts(step))
-      core_.commit_lowering(step.key, step.decision.entry, [missing] { --*missing; });
+    if (counts(step)) core_.commit_lowering(step.key, step.decision, [missing] { --*missing; });
     core_.tell(step.key, step.decision);
   }
   for (const Step& step : steps) core_.gate.overtake(step.key);
 }
 
-void Runner::raise(const Key& key, const rollout::Decision& decision, Done done) {
-  core_.gate.enter();
-  core_.commit_raise(
-      key, decision.next, decision.entry,
-      [this, key, version = core_.rollouts.at(key).version, decision, done = std::move(done)](
-          const base::Result<void>& result) { committed(key, version, decision, result, done); });
+void Runner::zero_in_force(const Key& key, const std::string& trigger, base::MonoTime decided) {
+  const base::Duration elapsed = core_.parts.clock.mono() - decided;
+  core_.rollouts.at(key).in_force_after = elapsed;
+  log::info("rollback_in_force", {{"model", key.first},
+                                  {"canary", key.second},
+                                  {"trigger", trigger},
+                                  {"elapsed_ms", milliseconds(elapsed)}});
+  if (on_zero_in_force) on_zero_in_force(key, elapsed);
 }
 
-void Runner::committed(const Key& key, std::uint64_t version, const rollout::Decision& decision,
-                       const base::Result<void>& result, const Done& done) {
+void Runner::note(const Key& key, const rollout::Event& event) {
+  Rollout& rollout = core_.rollouts.at(key);
+  auto decision = rollout::advance(core_.rules(key), rollout.state, rollout.file, event,
+                                   core_.parts.clock.wall());
+  rollout.state = decision.next;
+  if (!decision.entry) return;
+  core_.commit_lowering(key, decision, {});
+  core_.tell(key, decision);
+}
+
+void Runner::raise(const Key& key, const rollout::Decision& decision, Done done) {
+  core_.gate.enter();
+  Raise raise{key, core_.rollouts.at(key).version, decision, core_.messages_for(key, decision),
+              std::move(done)};
+  const Core::Messages messages = raise.messages;
+  core_.commit_raise(key, decision, messages,
+                     [this, raise = std::move(raise)](const base::Result<void>& result) {
+                       committed(raise, result);
+                     });
+}
+
+void Runner::committed(const Raise& raise, const base::Result<void>& result) {
+  const Key& key = raise.key;
   Rollout& rollout = core_.rollouts.at(key);
   if (!result) {
     rollout.not_before = core_.parts.clock.mono() + pause_after_failure;
     log::error("raise_not_committed",
                {{"model", key.first}, {"canary", key.second}, {"error", result.error().message()}});
-    done(outcome(key, 503,
-                 "not raised, because it could not be written down: " + result.error().message(),
-                 true));
-  } else if (rollout.version != version) {
-    done(outcome(key, 409, overtaken_text, true));
+    raise.done(outcome(
+        key, 503, "not raised, because it could not be written down: " + result.error().message(),
+        true));
+  } else if (rollout.version != raise.version) {
+    core_.take_back(raise.messages);
+    raise.done(outcome(key, 409, overtaken_text, true));
   } else {
-    core_.put(key, rollout.file, decision);
-    core_.tell(key, decision);
-    core_.publish([this, key, published = rollout.version, done] {
+    core_.put(key, rollout.file, raise.decision);
+    core_.tell(key, raise.decision);
+    core_.send(raise.messages);
+    core_.publish([this, key, published = rollout.version, done = raise.done] {
       // A later decision has stored its own terms.
       if (core_.rollouts.at(key).version == published) core_.rollouts.store_slot(key);
       done(outcome(key, 200, {}, true));
@@ -136,21 +150,24 @@ bool Runner::may_step(const Rollout& rollout) const {
   return !rollout.not_before || *rollout.not_before <= core_.parts.clock.mono();
 }
 
-void Runner::measured(const std::vector<std::pair<Key, rollout::Measured>>& measurements) {
+void Runner::measured(const std::vector<Measurement>& measurements) {
   std::vector<Step> steps;
   std::vector<std::pair<Key, rollout::Decision>> ended;
-  for (const auto& [key, measured] : measurements) {
+  base::MonoTime decided = core_.parts.clock.mono();
+  for (const auto& [key, measured, last_failure] : measurements) {
     Rollout& rollout = core_.rollouts.at(key);
     auto decision = rollout::advance(core_.rules(key), rollout.state, rollout.file, measured,
                                      core_.parts.clock.wall());
-    if (!decision.entry)
+    if (!decision.entry) {
       rollout.state = std::move(decision.next);  // the hold clock alone
-    else if (rollout::raises(rollout.state, rollout.file, decision.next, rollout.file))
+    } else if (rollout::raises(rollout.state, rollout.file, decision.next, rollout.file)) {
       ended.emplace_back(key, std::move(decision));
-    else if (!decision.trigger.empty() || !core_.gate.busy())
+    } else if (decision.entry->after < decision.entry->before || !core_.gate.busy()) {
+      if (!decision.trigger.empty()) decided = std::min(decided, last_failure);
       steps.push_back({key, rollout.file, std::move(decision)});
+    }
   }
-  if (!steps.empty()) lower(steps, nullptr);
+  if (!steps.empty()) lower(steps, decided, nullptr);
   for (const auto& [key, decision] : ended)
     if (may_step(core_.rollouts.at(key))) raise(key, decision, [](const Outcome&) {});
 }

@@ -17,6 +17,13 @@ struct Step {
   rollout::Decision decision;
 };
 
+/// A tick's readings of one rollout, and when the last request came that counts against it.
+struct Measurement {
+  Key key;
+  rollout::Measured measured;
+  base::MonoTime last_failure;
+};
+
 class Runner {
  public:
   explicit Runner(Core& core) : core_(core) {}
@@ -26,17 +33,33 @@ class Runner {
 
   /// The tick's readings: whatever fails is rolled back, all in one table; a phase that has ended
   /// is raised unless another raise is on its way, else at a later tick.
-  void measured(const std::vector<std::pair<Key, rollout::Measured>>& measurements);
+  void measured(const std::vector<Measurement>& measurements);
 
-  /// Performs lowerings at once, in one table. `done` when it is in force.
-  void lower(const std::vector<Step>& steps, std::function<void(bool durable)> done);
+  /// Performs lowerings at once, in one table. `done` when it is in force. `decided`: when the
+  /// request or command came that each is due to; the time until it is in force counts from there.
+  void lower(const std::vector<Step>& steps, base::MonoTime decided,
+             std::function<void(bool durable)> done);
+
+  /// An event that moves no weight: a step of a proof, a look of its watch, a reminder.
+  void note(const Key& key, const rollout::Event& event);
+
+  /// A weight of 0 is in force on every worker.
+  void zero_in_force(const Key& key, const std::string& trigger, base::MonoTime decided);
+  /// Told when a weight of 0 is in force, with the time since it was decided.
+  std::function<void(const Key&, base::Duration)> on_zero_in_force;
 
  private:
   bool may_step(const Rollout& rollout) const;
   void refuse(const Key& key, const rollout::Decision& decision, const Done& done);
   void raise(const Key& key, const rollout::Decision& decision, Done done);
-  void committed(const Key& key, std::uint64_t version, const rollout::Decision& decision,
-                 const base::Result<void>& result, const Done& done);
+  struct Raise {
+    Key key;
+    std::uint64_t version;
+    rollout::Decision decision;
+    Core::Messages messages;
+    Done done;
+  };
+  void committed(const Raise& raise, const base::Result<void>& result);
   Outcome outcome(const Key& key, int status, std::string message, bool durable) const;
 
   Core& core_;

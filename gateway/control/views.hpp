@@ -8,6 +8,7 @@
 
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
+#include "config/config.hpp"
 #include "rollout/state.hpp"
 
 namespace canary::control {
@@ -38,6 +39,8 @@ struct ModelView {
   rollout::Weight weight;
   rollout::State rollout;
   std::optional<PhaseView> phase;  // none without a plan
+  config::RollbackPolicy policy;
+  std::optional<base::Duration> in_force_after;  // how long the last weight of 0 took
   std::vector<analysis::Reading> criteria;
   bool durable = true;       // the last decision is committed
   std::string last_refusal;  // why the last raise was refused; empty after a later change

@@ -17,9 +17,14 @@ namespace canary::rollout {
 struct Rules {
   std::optional<config::Plan> plan;
   bool critical_bug = true;  // a critical complaint is a trigger
+  config::RollbackPolicy rollback;
 };
 inline Rules rules_of(const config::Model& model) {
-  return {model.plan, model.triggers.critical_bug};
+  return {model.plan, model.triggers.critical_bug, model.rollback};
+}
+using Mode = config::RollbackPolicy::Mode;
+inline std::string_view mode_name(Mode mode) {
+  return mode == Mode::gradual ? "gradual" : "immediate";
 }
 
 /// Who asks: "gateway" for the controller itself, else what the operator gave.
@@ -32,9 +37,10 @@ struct FileChanged {  // a configuration was accepted, at start or by reload; th
   BasisPoints file = 0;
   std::uint32_t attempt = 1;
 };
-struct Measured {  // the tick's readings
-  std::vector<analysis::Reading> readings;
+struct Measured {                           // the tick's readings
+  std::vector<analysis::Reading> readings;  // the canary's
   base::Duration elapsed{};  // since the last tick; 0 unless the weight was in force all the while
+  std::vector<analysis::Reading> stable{};  // stable's own, for the ladder
 };
 struct SetFlag {
   BasisPoints percentage;
@@ -43,8 +49,9 @@ struct SetFlag {
 struct ClearFlag {
   Actor actor;
 };
-struct Rollback {  // an operator's immediate rollback: latches
+struct Rollback {  // an operator's: at once, or down the ladder; latches at 0
   Actor actor;
+  Mode mode = Mode::immediate;
 };
 struct Resume {  // opens the latch, cap back to full; or ends a pause
   Actor actor;
@@ -63,13 +70,26 @@ struct NamedStable {};  // the file names this canary as stable
 struct StateLost {      // what was remembered is gone: latch, to be on the safe side
   std::string reason;
 };
+struct Proved {  // a step of the proof is done (rollout/state: ProofStep), or was given up
+  ProofStep step = ProofStep::none;
+  std::string what;  // what was seen, with times and numbers
+  bool holds = true;
+};
+struct Watched {  // a tick after the proof: how stable fares
+  std::vector<analysis::Reading> stable;
+  base::Duration elapsed{};
+};
+struct Aged {  // a tick of a promoted canary, which serves as stable
+  base::Duration elapsed{};
+};
 using Event = std::variant<FileChanged, Measured, SetFlag, ClearFlag, Rollback, Resume, Promote,
-                           Pause, Complaint, NamedStable, StateLost>;
+                           Pause, Complaint, NamedStable, StateLost, Proved, Watched, Aged>;
 
 /// One line of the history.
 struct Entry {
   // rollback, resume, flag, file, plan, attempt, phase, promote, pause, gate, held, complete,
-  // promoted, complaint, refused, state_lost
+  // promoted, complaint, refused, state_lost; of a rollback that goes on: rung, rung_held,
+  // in_force, drained, verified, unverified, watch, watched; afterwards: reminder
   std::string kind;
   std::string actor;
   std::string reason;
@@ -83,8 +103,10 @@ struct Decision {
   bool refused = false;        // then `next` equals the present state, and `entry` says why
                                // and what to do
   std::optional<Entry> entry;  // absent: nothing worth recording happened
-  std::string trigger;         // criterion of a rollback, "operator" for a person's; else empty
-                               // (critical_bug, insufficient_data)
+  // Exactly when a rollback begins: its criterion, insufficient_data, critical_bug, operator, flag
+  // or file (at 0), state_lost. Its number is next.rollbacks.
+  std::string trigger;
+  Mode mode = Mode::immediate;  // of that rollback
 };
 
 /// `file` is the present rollout_percentage (the configuration's; not part of the state); with
@@ -96,10 +118,13 @@ struct Decision {
 ///   ignored. A higher file while latched is `refused`: the file's term is what it is, the state
 ///   and the weight do not move, and the entry is the record of it. An edited plan: see fit().
 /// - Rollback latches also at weight 0; while latched it is refused. Resume is refused while there
-///   is neither latch nor pause.
+///   is neither latch nor ladder nor pause.
 /// - Measured counts the hold clock (then `next` differs without an entry) and ends a phase when
-/// its
-///   hold has passed and every criterion is a success. A failure comes first, in every status.
+///   its hold has passed and every criterion is a success. A failure comes first, in every status.
+/// - A gradual rollback goes down the ladder: each rung for rung_hold, then the next one unless
+///   stable cannot take the load; straight to 0 when another trigger fires, the error rate doubles,
+///   or a person says so. On the ladder the weight never rises; whatever takes it to 0 latches.
+/// - Whatever takes the weight to 0 begins its proof; a weight above 0 ends it.
 /// - Whatever takes the weight to 0, the return is at the plan's first phase with its clock at 0.
 /// - An event that changes nothing (the flag it already has) has no entry and is not refused.
 Decision advance(const Rules& rules, const State& state, BasisPoints file, const Event& event,

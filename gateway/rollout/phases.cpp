@@ -29,6 +29,8 @@ bool enough(const Reading& reading) { return reading.enough && reading.verdict !
 void start_over(State& state, const std::optional<config::Plan>& plan) {
   stop_clock(state);
   state.promoted = false;
+  state.stable_for = base::Duration{};
+  state.reminded = 0;
   state.phase = plan ? 1 : 0;
   state.phase_limit = plan ? plan->phases.front().percentage : full_weight;
 }

@@ -17,6 +17,7 @@
 #include "control/reloader.hpp"
 #include "log/log.hpp"
 #include "proxy/worker_pool.hpp"
+#include "run/own_version.hpp"
 
 namespace canary::run {
 namespace {
@@ -152,16 +153,22 @@ class Gateway {
   }
 
   void make_controller() {
-    controller_.emplace(control::Controller::Parts{.io = io_,
-                                                   .clock = clock_,
-                                                   .state_dir = *state_dir_,
-                                                   .latch = *latch_,
-                                                   .journal = *journal_.journal,
-                                                   .remembered = journal_.states,
-                                                   .state_lost = journal_.lost,
-                                                   .registry = *registry_,
-                                                   .data_plane = *pool_,
-                                                   .config_path = options_.config_path});
+    own_version_.emplace(pool_->bound().front());
+    controller_.emplace(control::Controller::Parts{
+        .io = io_,
+        .clock = clock_,
+        .state_dir = *state_dir_,
+        .latch = *latch_,
+        .journal = *journal_.journal,
+        .remembered = journal_.states,
+        .state_lost = journal_.lost,
+        .registry = *registry_,
+        .data_plane = *pool_,
+        .config_path = options_.config_path,
+        .undelivered = journal_.outbox,
+        .ask_version = [this](const std::string& model, OwnVersion::Answer answer) {
+          own_version_->ask(model, std::move(answer));
+        }});
   }
 
   /// A sound file may still ask for what the remembered rollouts forbid. False: nothing else is
@@ -252,6 +259,7 @@ class Gateway {
   std::unique_ptr<log::AccessLogWriter> access_log_;
   std::optional<stats::Registry> registry_;
   std::optional<proxy::WorkerPool> pool_;
+  std::optional<OwnVersion> own_version_;
   std::optional<control::Controller> controller_;
   std::unique_ptr<admin::Listeners> listeners_;
 };

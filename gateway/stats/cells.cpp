@@ -16,6 +16,11 @@ std::optional<base::Duration> judged_latency(const LatencyBounds& bounds, const 
   return bounds.of_first_byte || o.streamed ? o.first_byte : o.total;
 }
 
+bool is_too_slow(const LatencyBounds& bounds, const Observation& o) {
+  const auto latency = judged_latency(bounds, o);
+  return bounds.trigger > base::Duration::zero() && latency && *latency > bounds.trigger;
+}
+
 void record_latency(LatencyCell& cell, const LatencyBounds& bounds, const Observation& o) {
   if (o.outcome != Outcome::ok || !o.evidence) return;
   const auto latency = judged_latency(bounds, o);
@@ -81,6 +86,13 @@ std::uint64_t VersionStats::in_flight() const {
   return started > finished ? started - finished : 0;
 }
 
+base::MonoTime VersionStats::last_failure() const {
+  std::int64_t latest = 0;
+  for (const auto& cell : requests->all())
+    latest = std::max(latest, cell.last_failure.load(std::memory_order_relaxed));
+  return base::MonoTime(base::Duration(latest));
+}
+
 void record(RequestCell& requests, LatencyCell& latency, const LatencyCells& epoch,
             const Observation& o) {
   requests.by_code.add(o.outcome, o.code);
@@ -90,6 +102,7 @@ void record(RequestCell& requests, LatencyCell& latency, const LatencyCells& epo
   if (o.evidence && is_evidence(o.outcome)) {
     requests.evidence.add();
     if (o.error) requests.evidence_errors.add();
+    if (o.error || is_too_slow(epoch.bounds, o)) requests.note_failure(o.at);
   }
   record_latency(latency, epoch.bounds, o);
   if (o.total) latency.duration.add(epoch.exported, *o.total);

@@ -59,6 +59,12 @@ struct alignas(64) RequestCell {
   Counter evidence, evidence_errors;   // what a verdict on errors is based on
   Counter bytes_received, bytes_sent;  // request bodies from, response bodies to the client
   Counter failovers;                   // requests picked for this version, answered by stable
+  // When a request was last seen that counts against the version (an error, or slower than the
+  // trigger), as nanoseconds of the monotonic clock; 0: never.
+  std::atomic<std::int64_t> last_failure{0};
+  void note_failure(base::MonoTime now) {
+    last_failure.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
 };
 
 /// The upper bounds, in seconds, of the exported Prometheus histograms; an epoch adds its SLO and
@@ -110,6 +116,7 @@ struct VersionStats {
   std::shared_ptr<RequestCells> requests;
   std::shared_ptr<LatencyCells> latency;
   std::uint64_t in_flight() const;
+  base::MonoTime last_failure() const;  // the latest of the workers'
 };
 
 /// One finished request, as the data plane saw it.
@@ -123,6 +130,7 @@ struct Observation {
   bool streamed = false;  // event stream or tunnel: judged by its first byte whatever the SLO is of
   std::optional<base::Duration> first_byte;  // since the last request byte was sent
   std::optional<base::Duration> total;       // only of complete responses
+  base::MonoTime at{};                       // when it finished
   std::uint64_t bytes_received = 0, bytes_sent = 0;
 };
 

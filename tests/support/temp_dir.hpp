@@ -46,6 +46,9 @@ inline std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
+inline void copy_tree(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+}
 /// Overwrites bytes in place, as a bad disk would.
 inline void damage(const std::filesystem::path& path, std::size_t offset,
                    const std::string& bytes) {

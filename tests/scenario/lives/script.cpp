@@ -127,7 +127,8 @@ Script::Command Script::rollback_command(int model) {
             return world;
           },
           [=, this](Done done) {
-            life_.controller().rollback(model_name(model), {"op", "bad"}, done);
+            life_.controller().rollback(model_name(model), rollout::Mode::immediate, {"op", "bad"},
+                                        done);
           },
           true};
 }

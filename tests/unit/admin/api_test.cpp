@@ -60,7 +60,8 @@ TEST_CASE("the status has exactly the documented shape") {
       R"("weight":{"file":10,"flag":100,"phase":100,"cap":100,"effective":10,)"
       R"("limited_by":"file"},)"
       R"("rollout":{"status":"running","phase":null,"reason":"10% of the traffic",)"
-      R"("since":"2023-11-14T22:13:20.000Z","latched":false,"attempt":1,"paused":false},)"
+      R"("since":"2023-11-14T22:13:20.000Z","latched":false,"attempt":1,"paused":false,)"
+      R"("rollback":null,"stable_for_seconds":0},)"
       R"("criteria":[{"name":"error_rate","verdict":"inconclusive","value":0.002,"limit":0.005,)"
       R"x("samples":1000,"reason":"error rate 0.2% (2 of 1000 requests in 1m)",)x"
       R"("success_limit":0.001}],"durable":true}],)"
@@ -188,9 +189,6 @@ TEST_CASE("resume and rollback need a name and a reason") {
   const std::vector<Row> rows = {
       {"{}", 400, "the body needs 'by': who asks for this"},
       {R"({"by":"ann"})", 400, "the body needs 'reason': why this is done"},
-      {R"({"by":"ann","reason":"r","mode":"gradual"})", 400,
-       "mode 'gradual' is not supported yet; use 'immediate'"},
-      {R"({"by":"ann","reason":"r","mode":"x"})", 400, "unknown mode 'x' (known: immediate)"},
   };
   for (const auto& row : rows) {
     INFO(row.body);
@@ -199,12 +197,25 @@ TEST_CASE("resume and rollback need a name and a reason") {
     CHECK(answer.body.find(base::json_string(row.message)) != std::string::npos);
   }
   CHECK(gateway.commands.empty());
-  const auto done = call("POST", path, R"({"by":"ann","reason":"r","mode":"immediate"})");
+  const auto done = call("POST", path, R"({"by":"ann","reason":"r"})");
   CHECK(done.status == 200);
   CHECK(done.body ==
         "{\"model\":\"comp-critic\",\"weight\":{\"file\":10,\"flag\":100,\"phase\":100,"
         "\"cap\":100,\"effective\":10,\"limited_by\":\"file\"},\"durable\":true}\n");
   CHECK(gateway.commands == std::vector<std::string>{command + " comp-critic ann: r"});
+}
+
+TEST_CASE("a rollback is immediate or gradual") {
+  FakeGateway gateway;
+  Caller call(gateway);
+  const std::string path = "/internal/rollouts/comp-critic/rollback";
+  const auto unknown = call("POST", path, R"({"by":"ann","reason":"r","mode":"x"})");
+  CHECK(unknown.status == 400);
+  CHECK(unknown.body.find("unknown mode 'x' (known: immediate, gradual)") != std::string::npos);
+  CHECK(call("POST", path, R"({"by":"ann","reason":"r","mode":"immediate"})").status == 200);
+  CHECK(call("POST", path, R"({"by":"ann","reason":"r","mode":"gradual"})").status == 200);
+  CHECK(gateway.commands == std::vector<std::string>{"rollback comp-critic ann: r",
+                                                     "rollback comp-critic gradual ann: r"});
 }
 
 TEST_CASE("pause and promote ask who and why, and answer with the weight") {

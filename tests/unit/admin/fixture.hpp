@@ -78,8 +78,9 @@ struct FakeGateway {
       note("clear_flag " + canary, actor);
       done(outcome);
     };
-    b.rollback = [this](const std::string& model, rollout::Actor actor, control::Done done) {
-      note("rollback " + model, actor);
+    b.rollback = [this](const std::string& model, rollout::Mode mode, rollout::Actor actor,
+                        control::Done done) {
+      note("rollback " + model + (mode == rollout::Mode::gradual ? " gradual" : ""), actor);
       done(outcome);
     };
     b.resume = [this](const std::string& model, rollout::Actor actor, control::Done done) {

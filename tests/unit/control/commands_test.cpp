@@ -99,7 +99,11 @@ TEST_CASE("what cannot be done is said with its status") {
   house.start();
   CHECK(house.set_flag(0, "nobody").status == 404);
   CHECK(house.await([&](Done d) { house.controller->resume("nobody", {}, d); }).status == 404);
-  CHECK(house.await([&](Done d) { house.controller->rollback("alone", {}, d); }).status == 409);
+  CHECK(house
+            .await([&](Done d) {
+              house.controller->rollback("alone", rollout::Mode::immediate, {}, d);
+            })
+            .status == 409);
   const Outcome idle = house.resume();
   CHECK(idle.status == 409);
   CHECK_THAT(idle.message, Catch::Contains("nothing to resume"));
@@ -119,10 +123,9 @@ TEST_CASE("a failing canary is taken out by the tick, with its numbers everywher
   CHECK(view.weight.limited_by == rollout::Weight::Limit::cap);
   REQUIRE(view.criteria.size() == 1);
   CHECK(view.criteria[0].verdict == analysis::Verdict::failure);
-  const auto rows = house.history();
-  REQUIRE_FALSE(rows.empty());
-  CHECK(rows[0].entry.kind == "rollback");
-  CHECK(rows[0].entry.reading->samples == 50);
+  const auto rollback = house.row("rollback");
+  REQUIRE(rollback);
+  CHECK(rollback->entry.reading->samples == 50);
   const auto counts = house.controller->rollbacks();
   REQUIRE(counts.size() == 1);
   CHECK(counts[0].trigger == "error_rate");

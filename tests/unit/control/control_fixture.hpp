@@ -51,6 +51,29 @@ class FakeDataPlane final : public traffic::DataPlane {
   std::size_t applied = 0;
 };
 
+/// Keeps what people would have been told; one receiver that wants everything.
+class FakeNotifier final : public notify::Notifier {
+ public:
+  mutable std::vector<notify::Notice> notices;  // as they were made
+  std::vector<notify::Message> sent;
+  void use(const std::vector<config::Notify>&, const std::string&) override {}
+  std::vector<notify::Message> messages_for(const notify::Notice& notice) const override {
+    notices.push_back(notice);
+    return {{notice.id, "fake", std::string(config::name(notice.kind)) + " " + notice.decision,
+             notice.time}};
+  }
+  void send(const std::vector<notify::Message>& messages) override {
+    sent.insert(sent.end(), messages.begin(), messages.end());
+  }
+  std::vector<notify::ReceiverView> receivers() const override { return {}; }
+  /// "rollback rollback, step in_force": what was sent.
+  std::string told() const {
+    std::string out;
+    for (const auto& message : sent) out += (out.empty() ? "" : ", ") + message.body;
+    return out;
+  }
+};
+
 /// A configuration of one model, as text; the fields vary by test.
 struct Yaml {
   std::string model = "m", stable = "m_v1", canary = "m_v2", percentage = "10", extra, state_dir;
@@ -83,6 +106,10 @@ class House {
   base::ManualClock clock;
   FakeDataPlane plane;
   stats::Registry registry{2};
+  FakeNotifier notifier;
+  std::optional<base::Result<std::string>> wire_answer;  // absent: what was announced
+  int asked = 0;
+  std::optional<analysis::QualityEvidence> quality;
   std::unique_ptr<store::Journal> journal;
   std::optional<Controller> controller;
   bool ready = false;
@@ -109,9 +136,19 @@ class House {
     if (opened.has_error()) FAIL(opened.error().message());
     journal = std::move(opened->journal);
     lost = opened->lost;
-    controller.emplace(Controller::Parts{io, clock, *state_dir_, *latch_, *journal,
-                                         std::move(opened->states), opened->lost, registry, plane,
-                                         config_path()});
+    Controller::Parts parts{
+        io,           clock,    *state_dir_, *latch_,      *journal, std::move(opened->states),
+        opened->lost, registry, plane,       config_path()};
+    parts.notifier = &notifier;
+    parts.undelivered = std::move(opened->outbox);
+    parts.ask_version = [this](const std::string& model, const auto& answer) {
+      ++asked;
+      if (wire_answer) return answer(*wire_answer);
+      answer(base::Result<std::string>(boost::system::in_place_value,
+                                       *plane.announced.back()->find(model)));
+    };
+    parts.quality = [this](const std::string&) { return quality; };
+    controller.emplace(std::move(parts));
   }
 
   /// Starts on the file's present text, or on another one as a fallback.
@@ -163,7 +200,9 @@ class House {
     return await([&](Done done) { controller->resume("m", {"bob", "fixed"}, std::move(done)); });
   }
   Outcome rollback() {
-    return await([&](Done done) { controller->rollback("m", {"bob", "bad"}, std::move(done)); });
+    return await([&](Done done) {
+      controller->rollback("m", rollout::Mode::immediate, {"bob", "bad"}, std::move(done));
+    });
   }
   Outcome reload() {
     return await([&](Done done) { controller->reload("test", std::move(done)); });
@@ -183,6 +222,7 @@ class House {
       seen.error = failed;
       seen.first_byte = total;
       seen.total = total;
+      stats->requests->at(0).started.add();
       stats::record(stats->requests->at(0), stats->latency->at(0), *stats->latency, seen);
     }
   }
@@ -204,6 +244,12 @@ class House {
     controller->history("", 100, [&rows](auto result) { rows = *result; });
     run_until([&rows] { return rows.has_value(); });
     return *rows;
+  }
+  /// The newest row of this kind.
+  std::optional<store::HistoryRow> row(const std::string& kind) {
+    for (auto& row : history())
+      if (row.entry.kind == kind) return std::move(row);
+    return std::nullopt;
   }
   std::optional<store::LatchSlot> slot(const std::string& canary = "m_v2") const {
     return latch_->read("m", canary);

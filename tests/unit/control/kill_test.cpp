@@ -64,7 +64,7 @@ class Witness {
         house.controller->set_flag("m_v2", percentage, actor, ignore);
         break;
       case 2:
-        house.controller->rollback("m", actor, ignore);
+        house.controller->rollback("m", rollout::Mode::immediate, actor, ignore);
         break;
       case 3:
         house.controller->resume("m", actor, ignore);

@@ -54,7 +54,8 @@ TEST_CASE("a lowering that was published but never committed survives kill -9") 
     second.controller->set_flag("m_v2", 0, {"alice", ""}, [&](Outcome o) { outcome = o; });
   }
   SECTION("a rollback") {
-    second.controller->rollback("m", {"alice", ""}, [&](Outcome o) { outcome = o; });
+    second.controller->rollback("m", rollout::Mode::immediate, {"alice", ""},
+                                [&](Outcome o) { outcome = o; });
   }
   second.crash();
   for (const char* name : {"state.db", "state.db-wal", "state.db-shm"}) {

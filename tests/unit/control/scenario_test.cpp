@@ -97,7 +97,8 @@ TEST_CASE("random lives: after a failure the weight stays 0, and no restart rais
       if (random.below(2) == 0)
         house.controller->set_flag("m_v2", 10000, {"late", ""}, [](const Outcome&) {});
       if (random.below(2) == 0)
-        house.controller->rollback("m", {"late", ""}, [&](const Outcome&) {});
+        house.controller->rollback("m", rollout::Mode::immediate, {"late", ""},
+                                   [&](const Outcome&) {});
       if (house.model().rollout.latched) {
         promise.ceiling = 0;
         promise.failed = true;

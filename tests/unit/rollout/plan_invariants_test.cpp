@@ -28,6 +28,8 @@ Rules any_rules(base::Random& random) {
                                                    Plan::OnInsufficientData::advance,
                                                    Plan::OnInsufficientData::rollback};
   rules.plan->on_insufficient_data = policies[random.below(3)];
+  if (random.below(2) == 0) rules.rollback.mode = Mode::gradual;
+  rules.rollback.rung_hold = 10s;
   return rules;
 }
 
@@ -39,6 +41,21 @@ void check_clock(const Life& before, const Event& event, const State& after) {
   REQUIRE_FALSE(before.state.paused);
   REQUIRE(after.spent - before.state.spent <= measured->elapsed);
   if (after.judged > before.state.judged) REQUIRE(measured->readings.at(0).enough);
+}
+
+/// A rollback is counted when it begins and not again, and whatever takes the weight to 0 begins
+/// its proof.
+void check_rollback(const Life& before, const Decision& decision, const Life& after) {
+  const State& was = before.state;
+  const State& is = after.state;
+  REQUIRE(is.rollbacks == was.rollbacks + (decision.trigger.empty() ? 0 : 1));
+  if (!decision.trigger.empty()) REQUIRE_FALSE((on_ladder(was) || was.latched));
+  if (before.effective() > 0 && after.effective() == 0) {
+    REQUIRE(is.proof == ProofStep::publishing);
+    REQUIRE((on_ladder(was) || !decision.trigger.empty()));
+  }
+  if (after.effective() > 0) REQUIRE(is.proof == ProofStep::none);
+  REQUIRE((is.status == Status::rolling_back) == (on_ladder(is) && after.effective() > 0));
 }
 
 void check_step(const Life& before, const Event& event, const Decision& decision,
@@ -70,8 +87,14 @@ void check_step(const Life& before, const Event& event, const Decision& decision
     REQUIRE_FALSE(was.paused);
     REQUIRE(was.spent + measured->elapsed >= before.rules.plan->phases[was.phase - 1].hold);
   }
-  if (measured && measured->readings.at(0).verdict == analysis::Verdict::failure)
-    REQUIRE(after.effective() == 0);
+  if (measured && measured->readings.at(0).verdict == analysis::Verdict::failure &&
+      before.effective() > 0)
+    REQUIRE((is.latched || on_ladder(is)));
+  if (on_ladder(was) && !opens(event, was)) {
+    REQUIRE((is.latched || on_ladder(is)));
+    REQUIRE(after.effective() <= before.effective());
+  }
+  check_rollback(before, decision, after);
   if (before.effective() != after.effective() || was.status != is.status) {
     REQUIRE(decision.entry);
     REQUIRE_FALSE(decision.entry->reason.empty());

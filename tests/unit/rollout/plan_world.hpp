@@ -27,7 +27,7 @@ inline analysis::Reading failure() { return reading(analysis::Verdict::failure);
 inline Rules three_phases() {
   config::Plan plan;
   plan.phases = {{1000, 10s}, {5000, 20s}, {10000, 30s}};
-  return {plan, true};
+  return {plan, true, {}};
 }
 
 /// One rollout, with what the configuration says about it.
@@ -75,7 +75,7 @@ inline Event any_event(base::Random& random, std::uint32_t& attempt_in_file) {
     case 3:
       return ClearFlag{actor};
     case 4:
-      return Rollback{actor};
+      return Rollback{actor, random.below(2) == 0 ? Mode::gradual : Mode::immediate};
     case 5:
     case 6:
     case 7:
@@ -90,6 +90,12 @@ inline Event any_event(base::Random& random, std::uint32_t& attempt_in_file) {
       return random.below(4) == 0 ? Event(NamedStable{}) : Event(StateLost{});
     case 12:
       return Measured{{failure()}, 1s};
+    case 16: {
+      constexpr ProofStep steps[] = {ProofStep::publishing, ProofStep::draining, ProofStep::asking};
+      return Proved{steps[random.below(3)], "seen", random.below(2) == 0};
+    }
+    case 17:
+      return random.below(2) == 0 ? Event(Watched{{failure()}, 500s}) : Event(Aged{1000s});
     case 13:
     case 14:
     case 15:
@@ -100,9 +106,9 @@ inline Event any_event(base::Random& random, std::uint32_t& attempt_in_file) {
 }
 
 inline std::string event_name(const Event& event) {
-  constexpr const char* names[] = {"file",      "tick",     "flag",      "flag",
-                                   "rollback",  "resume",   "promote",   "pause",
-                                   "complaint", "promoted", "state_lost"};
+  constexpr const char* names[] = {"file",       "tick",    "flag",  "flag",      "rollback",
+                                   "resume",     "promote", "pause", "complaint", "promoted",
+                                   "state_lost", "proof",   "watch", "age"};
   static_assert(std::size(names) == std::variant_size_v<Event>);
   return names[event.index()];
 }
