@@ -28,6 +28,16 @@ const Reading* find(const std::vector<Reading>& readings, std::string_view crite
 
 bool fails(const Reading& reading) { return reading.verdict == Verdict::failure; }
 
+// A rate of fewer errors than this says little: three instead of one are chance.
+constexpr double enough_errors = 10;
+
+/// Whether the error rate is at least twice what it was when the rollback began.
+bool has_doubled(const Reading& errors, double then) {
+  return errors.enough && errors.verdict != Verdict::success && then > 0 &&
+         errors.value >= 2 * then &&
+         errors.value * static_cast<double>(errors.samples) >= enough_errors;
+}
+
 /// Why stable cannot take more load; empty when it can. Without enough traffic nobody knows, and
 /// then the canary's users are better off with it.
 std::string overloaded(const std::vector<Reading>& stable) {
@@ -77,8 +87,7 @@ Decision Step::descend(const Measured& event) {
     return decision;
   }
   const Reading* errors = find(event.readings, "error_rate");
-  if (errors && errors->enough && errors->verdict != Verdict::success &&
-      state_.error_rate_then > 0 && errors->value >= 2 * state_.error_rate_then) {
+  if (errors && has_doubled(*errors, state_.error_rate_then)) {
     Decision decision = straight_to_zero(
         "gateway", "the error rate has doubled since the rollback began (" +
                        base::format_number(state_.error_rate_then * 100) + "%): " + errors->reason);

@@ -20,6 +20,11 @@ Reading named(std::string criterion, Verdict verdict, double value = 0) {
   return out;
 }
 
+Reading few(Reading reading) {
+  reading.samples = 400;  // 8 errors
+  return reading;
+}
+
 /// At 100%, in the last phase of a plan whose triggers go down the ladder.
 Life at_full() {
   Life life;
@@ -86,6 +91,7 @@ TEST_CASE("on the ladder it goes straight to 0 when it gets worse") {
       {"the error rate doubled", named("error_rate", Verdict::failure, 0.02), true},
       {"the error rate grew", named("error_rate", Verdict::failure, 0.019), false},
       {"twice nothing much", named("error_rate", Verdict::success, 0.02), false},
+      {"twice by chance", few(named("error_rate", Verdict::failure, 0.02)), false},
   };
   for (const Case& c : cases) {
     CAPTURE(c.what);
