@@ -13,7 +13,7 @@ kill_points() {
   CANARY_KILLS=${CANARY_KILLS:-200} CANARY_GATEWAY="$PWD/build/release/canary-gateway" \
     /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_plan.py -k kill_9
 }
-lives() { CANARY_SEEDS=${CANARY_SEEDS:-3000} build/dev/tests/scenario_lives; }
+lives() { CANARY_SCENARIO_SEEDS=${CANARY_SCENARIO_SEEDS:-3000} build/dev/tests/scenario_lives; }
 
 case "${1:-all}" in
   all) kill_points; lives ;;

@@ -56,6 +56,7 @@ class FakeNotifier final : public notify::Notifier {
  public:
   mutable std::vector<notify::Notice> notices;  // as they were made
   std::vector<notify::Message> sent;
+  std::function<void(const notify::Message&)> on_send;
   void use(const std::vector<config::Notify>&, const std::string&) override {}
   std::vector<notify::Message> messages_for(const notify::Notice& notice) const override {
     notices.push_back(notice);
@@ -63,7 +64,10 @@ class FakeNotifier final : public notify::Notifier {
              notice.time}};
   }
   void send(const std::vector<notify::Message>& messages) override {
-    sent.insert(sent.end(), messages.begin(), messages.end());
+    for (const auto& message : messages) {
+      sent.push_back(message);
+      if (on_send) on_send(message);
+    }
   }
   std::vector<notify::ReceiverView> receivers() const override { return {}; }
   /// "rollback rollback, step in_force": what was sent.
