@@ -21,6 +21,7 @@ struct CommandLine {
   cli::SetOptions set;
   cli::RolloutOptions resume, rollback, promote, pause;
   cli::HistoryOptions history;
+  cli::ReportOptions report;
   int exit_status = 0;
 };
 
@@ -120,6 +121,14 @@ void add_history(CLI::App& app, CommandLine& line) {
   history->callback([&line] { line.exit_status = cli::run_history(line.history, terminal()); });
 }
 
+void add_report(CLI::App& app, CommandLine& line) {
+  CLI::App* report =
+      app.add_subcommand("report", "Figures, decisions and what is left to do, for the model card");
+  report->add_option("MODEL", line.report.model, "The model's name")->required();
+  add_admin_options(*report, line.report);
+  report->callback([&line] { line.exit_status = cli::run_report(line.report, terminal()); });
+}
+
 void add_version(CLI::App& app, CommandLine& line) {
   CLI::App* version = app.add_subcommand("version", "This binary's version");
   version->add_flag("--json", line.version_json, "Answer as JSON");
@@ -150,6 +159,7 @@ int main(int argc, char** argv) {
   add_rollout(app, "pause", "End no phase until resumed; triggers still fire", line.pause,
               line.exit_status, cli::run_pause);
   add_history(app, line);
+  add_report(app, line);
   add_version(app, line);
   try {
     app.parse(argc, argv);

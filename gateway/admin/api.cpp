@@ -1,10 +1,12 @@
 #include "admin/api.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "admin/answer.hpp"
 #include "admin/api_call.hpp"
 #include "admin/gate.hpp"
+#include "admin/report.hpp"
 #include "admin/views.hpp"
 #include "base/units.hpp"
 
@@ -41,6 +43,7 @@ const std::vector<Api::Route>& Api::routes() {
       {{"internal", "rollouts", "*", "complaint"}, "POST", &Api::complaint},
       {{"internal", "reload"}, "POST", &Api::reload},
       {{"internal", "history"}, "GET", &Api::history},
+      {{"internal", "report", "*"}, "GET", &Api::report},
       {{"internal", "healthz"}, "GET", &Api::healthz, true},
       {{"internal", "readyz"}, "GET", &Api::readyz, true},
       {{"metrics"}, "GET", &Api::metrics, true},
@@ -222,6 +225,36 @@ void Api::history(const Call& call) {
                    [respond = call.respond](base::Result<std::vector<store::HistoryRow>> rows) {
                      if (!rows) return respond(failure(503, "no_history", rows.error().message()));
                      respond(json(history_json(*rows)));
+                   });
+}
+
+void Api::report(const Call& call) {
+  const auto status = backend_.status();
+  const auto model =
+      std::find_if(status.models.begin(), status.models.end(),
+                   [&](const auto& candidate) { return candidate.model == call.path[2]; });
+  if (model == status.models.end())
+    return call.fail(404, "unknown_model", "no model '" + call.path[2] + "' is configured");
+  Report report{*model, {}, {}};
+  for (const auto& version : backend_.versions()) {
+    if (version->model != model->model) continue;
+    if (version->version == model->stable)
+      report.versions.push_back(figures_of(*version, "stable"));
+    else if (version->version == model->canary)
+      report.versions.push_back(figures_of(*version, "canary"));
+  }
+  const bool plain = query_value(call.request.query, "format") == "markdown";
+  backend_.history(model->model, max_history,
+                   [respond = call.respond, plain, report = std::move(report)](
+                       base::Result<std::vector<store::HistoryRow>> rows) mutable {
+                     if (!rows) return respond(failure(503, "no_history", rows.error().message()));
+                     report.rows = std::move(*rows);
+                     net::HttpResponse response = json(report_json(report));
+                     if (plain) {
+                       response.content_type = "text/markdown; charset=utf-8";
+                       response.body = report_markdown(report);
+                     }
+                     respond(std::move(response));
                    });
 }
 

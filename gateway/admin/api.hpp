@@ -46,6 +46,7 @@ class Api {
   void complaint(const Call& call);
   void reload(const Call& call);
   void history(const Call& call);
+  void report(const Call& call);
   void healthz(const Call& call);
   void readyz(const Call& call);
   void metrics(const Call& call);

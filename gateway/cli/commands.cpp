@@ -180,6 +180,11 @@ int run_pause(const RolloutOptions& options, const Terminal& terminal) {
   return run_rollout(options, terminal, "pause", "paused");
 }
 
+int run_report(const ReportOptions& options, const Terminal& terminal) {
+  return ask(options, terminal, {"GET", "/internal/report/" + escape(options.model), ""},
+             [](const json::value& report) { return text(at(report, "markdown")); });
+}
+
 int run_history(const HistoryOptions& options, const Terminal& terminal) {
   std::string target = "/internal/history?limit=" + std::to_string(options.limit);
   if (!options.model.empty()) target += "&model=" + escape(options.model);

@@ -55,6 +55,10 @@ struct RolloutOptions : Options {
   bool gradual = false;  // rollback: down the ladder instead of to 0 at once
 };
 
+struct ReportOptions : Options {
+  std::string model;
+};
+
 struct HistoryOptions : Options {
   std::string model;  // empty: all
   unsigned limit = 20;
@@ -66,6 +70,7 @@ int run_resume(const RolloutOptions& options, const Terminal& terminal);
 int run_rollback(const RolloutOptions& options, const Terminal& terminal);
 int run_promote(const RolloutOptions& options, const Terminal& terminal);
 int run_pause(const RolloutOptions& options, const Terminal& terminal);
+int run_report(const ReportOptions& options, const Terminal& terminal);
 int run_history(const HistoryOptions& options, const Terminal& terminal);
 /// The binary's own version; asks nobody.
 int run_version(bool json, const Terminal& terminal);
