@@ -141,14 +141,26 @@ void Adopter::take_back(const AttemptPtr& attempt) {
 }
 
 /// A canary that is no longer named keeps its latch and state, but nothing is in force for it.
-void Adopter::retire_absent(const config::Config& next) {
+std::vector<Step> Adopter::retire_absent(const config::Config& next) {
+  std::vector<Step> retired;
   for (const Key& key : core_.rollouts.absent_from(next)) {
     Rollout& rollout = core_.rollouts.at(key);
+    if (const auto before = rollout.weight().effective; before > 0) {
+      rollout::Entry entry{"file",
+                           "gateway",
+                           key.second + " is not the file's canary any more",
+                           std::nullopt,
+                           before,
+                           0,
+                           rollout.state.phase};
+      retired.push_back({key, 0, {rollout.state, false, std::move(entry), {}}});
+    }
     rollout.file = 0;
     ++rollout.version;
     core_.rollouts.store_slot(key);
     core_.gate.overtake(key);
   }
+  return retired;
 }
 
 /// A completed canary that the file names as stable is closed as promoted.
@@ -172,7 +184,10 @@ std::vector<Step> Adopter::close_promoted(const config::Config& next) {
 void Adopter::take_effect(const AttemptPtr& attempt) {
   const Candidate& candidate = *attempt->candidate;
   std::vector<Step> record = close_promoted(candidate.config);
-  retire_absent(candidate.config);
+  for (Step& step : retire_absent(candidate.config)) {
+    core_.tell(step.key, step.decision);
+    record.push_back(std::move(step));
+  }
   std::vector<std::pair<Key, std::uint64_t>> lift;
   std::vector<Key> zeros;
   for (const Step& step : attempt->steps) {

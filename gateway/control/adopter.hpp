@@ -49,7 +49,7 @@ class Adopter {
   void take_back(const AttemptPtr& attempt);
   void take_effect(const AttemptPtr& attempt);
   std::vector<Step> close_promoted(const config::Config& next);
-  void retire_absent(const config::Config& next);
+  std::vector<Step> retire_absent(const config::Config& next);
   bool raises(const Step& step) const;
   void keep_text(const Candidate& candidate);
 
