@@ -86,6 +86,7 @@ void write_rollout(JsonWriter& out, const control::ModelView& model) {
     out.field("reason", state.reason);
     write_time(out, "since", state.since);
     out.field("latched", state.latched).field("attempt", state.attempt);
+    out.field_or_null("last_refusal", model.last_refusal);
     out.field("paused", state.paused);
     write_rollback(out, model);
     out.field("stable_for_seconds", in_seconds(state.stable_for));

@@ -189,6 +189,8 @@ std::string model_block(const json::value& model, const Style& style) {
   if (truth(at(rollout, "latched")))
     out += "  " + left("latched", 9) + "stays at 0% until:  canary-gateway resume " + name +
            " --reason \"...\"\n";
+  if (const auto refusal = text(at(rollout, "last_refusal")); !refusal.empty())
+    out += "  " + left("refused", 9) + refusal + "\n";
   if (!truth(at(model, "durable"), true))
     out += paint(style.colour, Colour::red, "  ! in force, but not yet committed to disk") + "\n";
   if (const auto& criteria = items(at(model, "criteria")); !criteria.empty())

@@ -73,6 +73,7 @@ def test_a_latched_canary_stays_out(broken):
     answer = broken.set_flag(V2, 50)
     assert answer.status == 409
     assert "resume" in answer.body.decode()
+    assert "is rolled back" in broken.model()["rollout"]["last_refusal"]
     broken.edit_model(canary={"rollout_percentage": 80})
     broken.reload()
     assert broken.model()["weight"]["effective"] == 0

@@ -60,7 +60,7 @@ TEST_CASE("the status has exactly the documented shape") {
       R"("weight":{"file":10,"flag":100,"phase":100,"cap":100,"effective":10,)"
       R"("limited_by":"file"},)"
       R"("rollout":{"status":"running","phase":null,"reason":"10% of the traffic",)"
-      R"("since":"2023-11-14T22:13:20.000Z","latched":false,"attempt":1,"paused":false,)"
+      R"("since":"2023-11-14T22:13:20.000Z","latched":false,"attempt":1,"last_refusal":null,"paused":false,)"
       R"("rollback":null,"stable_for_seconds":0},)"
       R"("criteria":[{"name":"error_rate","verdict":"inconclusive","value":0.002,"limit":0.005,)"
       R"x("samples":1000,"reason":"error rate 0.2% (2 of 1000 requests in 1m)",)x"
