@@ -181,6 +181,31 @@ class Docs(unittest.TestCase):
                                       stdout=subprocess.PIPE)
             self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_every_text_of_a_notice_is_in_the_page_of_notifications(self):
+        page = text("docs/notifications.md")
+        decisions = re.findall(r'(?m)^    \{"(\w+)",', text("gateway/notify/words.cpp"))
+        self.assertGreater(len(decisions), 20)
+        self.assertEqual(list(rows(page, "### By decision")), decisions)
+        kinds = re.findall(r'return "(\w+)";', text("gateway/config/notice_kind.cpp"))
+        self.assertEqual(list(rows(page, "## What is told")), list(dict.fromkeys(kinds)))
+        fields = re.findall(r'(?:field|field_or_null|key)\("(\w+)"', re.search(
+            r"(?s)void write_data.*?^}", text("gateway/notify/render.cpp"), re.M).group())
+        self.assertGreater(len(fields), 10)
+        for field in fields + ["measured"]:
+            self.assertIn(f"`{field}`", page)
+
+    def test_the_recipe_for_signatures_verifies_a_message(self):
+        recipe = {}
+        exec(re.search(r"(?ms)^```python\n(.*?)^```$", text("docs/notifications.md")).group(1), recipe)
+        # Standard Webhooks' own example.
+        secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
+        headers = {"webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "webhook-timestamp": "1614265330",
+                   "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="}
+        self.assertTrue(recipe["verify"](secret, headers, body, now=1614265330))
+        self.assertFalse(recipe["verify"](secret, headers, body + b" ", now=1614265330))
+        self.assertFalse(recipe["verify"]("whsec_AAAA", headers, body, now=1614265330))
+        self.assertFalse(recipe["verify"](secret, headers, body, now=1614265330 + 301))
+
     def test_every_metric_that_is_alerted_on_is_in_the_page_of_metrics(self):
         rules = text("deploy/prometheus/rules.yaml")
         names = set(re.findall(r"canary_gateway_\w+", rules))

@@ -36,7 +36,7 @@ const std::vector<Fence>& fences() {
   static const std::vector<Fence> all{
       {"boost/asio", "Asio", {"net", "control", "admin", "run"}, {}},
       {"boost/beast", "Beast", {"net", "control", "admin"}, {"http"}},
-      {"boost/json", "Boost.JSON", {"admin", "tools", "cli", "control"}, {}},
+      {"boost/json", "Boost.JSON", {"admin", "tools", "cli", "control", "notify"}, {}},
       {"yaml-cpp/", "yaml-cpp", {"config"}, {}},
       {"spdlog/", "spdlog", {"log"}, {}},
       {"fmt/", "fmt", {}, {}},

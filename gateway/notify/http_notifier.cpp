@@ -1,0 +1,109 @@
+#include "notify/http_notifier.hpp"
+
+#include <algorithm>
+
+#include "log/log.hpp"
+#include "notify/render.hpp"
+
+namespace canary::notify {
+
+using Kind = config::Notify::Kind;
+
+HttpNotifier::HttpNotifier(Parts parts)
+    : parts_(std::move(parts)), common_{parts_.clock, parts_.pace, {}, {}}, random_(parts_.seed) {
+  common_.settled = [post = parts_.post, settled = parts_.settled](const std::string& id,
+                                                                   const std::string& receiver) {
+    post([settled, id, receiver] { settled(id, receiver); });
+  };
+}
+
+void HttpNotifier::use(const std::vector<config::Notify>& receivers,
+                       const std::string& status_url) {
+  status_url_ = status_url;
+  std::vector<Receiver> before = std::exchange(receivers_, {});
+  std::map<std::string, unsigned> shown;  // a metric's label stands for one receiver
+  for (const config::Notify& entry : receivers) {
+    Target target = target_of(entry, parts_.environment);
+    if (find(target.key)) continue;  // the validator refuses what stands twice
+    const unsigned namesakes = ++shown[target.shown];
+    if (namesakes > 1) target.shown += " (" + std::to_string(namesakes) + ")";
+    if (!target.problem.empty())
+      log::error("notification_impossible",
+                 {{"receiver", target.shown}, {"message", target.problem}});
+    receivers_.push_back(receiver_of(std::move(target), before));
+  }
+  for (Receiver& gone : before)
+    if (gone.lane) removed_dropped_ += gone.lane->abandon();
+}
+
+std::vector<Message> HttpNotifier::messages_for(const Notice& notice) const {
+  std::vector<Message> messages;
+  for (const auto& [target, lane, delivered] : receivers_) {
+    if (!target.entry.wants(notice.kind)) continue;
+    Message message{notice.id, target.key, "", notice.time};
+    switch (target.entry.kind) {
+      case Kind::slack:
+        message.body = slack_body(notice, target.entry.channel, status_url_);
+        break;
+      case Kind::webhook:
+        message.body = cloud_event(notice, status_url_);
+        break;
+      case Kind::log:
+        message.body = data_of(notice, status_url_);
+        break;
+    }
+    messages.push_back(std::move(message));
+  }
+  return messages;
+}
+
+void HttpNotifier::send(const std::vector<Message>& messages) {
+  for (const Message& message : messages) {
+    Receiver* receiver = find(message.receiver);
+    if (!receiver) {
+      drop(message);
+    } else if (receiver->lane) {
+      receiver->lane->push(message);
+    } else {
+      log_data(message.body);
+      ++receiver->delivered;
+      common_.settled(message.id, message.receiver);
+    }
+  }
+}
+
+std::vector<ReceiverView> HttpNotifier::receivers() const {
+  std::vector<ReceiverView> views;
+  for (const auto& [target, lane, delivered] : receivers_)
+    views.push_back(lane ? lane->view() : ReceiverView{target.shown, delivered, 0, 0, 0, ""});
+  if (removed_dropped_ > 0) views.push_back({"removed", 0, 0, removed_dropped_, 0, ""});
+  return views;
+}
+
+HttpNotifier::Receiver* HttpNotifier::find(const std::string& key) {
+  const auto found = std::find_if(receivers_.begin(), receivers_.end(),
+                                  [&key](const auto& each) { return each.target.key == key; });
+  return found == receivers_.end() ? nullptr : &*found;
+}
+
+/// As it was, with its counts and what waits for it, or a new one.
+HttpNotifier::Receiver HttpNotifier::receiver_of(Target target, std::vector<Receiver>& before) {
+  for (Receiver& known : before) {
+    if (known.target.key != target.key) continue;
+    if (known.lane) known.lane->describe(target);
+    return {std::move(target), std::move(known.lane), known.delivered};
+  }
+  if (target.entry.kind == Kind::log) return {std::move(target), nullptr, 0};
+  auto lane = std::make_unique<Lane>(target, common_, random_.next());
+  return {std::move(target), std::move(lane), 0};
+}
+
+void HttpNotifier::drop(const Message& message) {
+  ++removed_dropped_;
+  log::error("notification_dropped", {{"receiver", message.receiver},
+                                      {"id", message.id},
+                                      {"message", "the receiver is no longer configured"}});
+  common_.settled(message.id, message.receiver);
+}
+
+}  // namespace canary::notify
