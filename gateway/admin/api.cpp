@@ -96,7 +96,7 @@ void Api::model_version(const Call& call) {
 }
 
 void Api::status(const Call& call) {
-  call.respond(json(status_json(backend_.status(), in_flight(backend_))));
+  call.respond(json(status_json(backend_.status(), in_flight(backend_), backend_.receivers())));
 }
 
 void Api::list_flags(const Call& call) { call.respond(json(flags_json(backend_.status()))); }

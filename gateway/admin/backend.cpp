@@ -6,7 +6,8 @@ using base::BasisPoints;
 using control::Done;
 using rollout::Actor;
 
-Backend backend_of(control::Controller& controller, std::function<ProcessCounters()> process) {
+Backend backend_of(control::Controller& controller, std::function<ProcessCounters()> process,
+                   std::function<std::vector<notify::ReceiverView>()> receivers) {
   auto* c = &controller;
   Backend backend;
   backend.status = [c] { return c->status(); };
@@ -43,6 +44,7 @@ Backend backend_of(control::Controller& controller, std::function<ProcessCounter
   backend.rollbacks = [c] { return c->rollbacks(); };
   backend.refusals = [c] { return c->refusals(); };
   backend.process = std::move(process);
+  backend.receivers = std::move(receivers);
   return backend;
 }
 

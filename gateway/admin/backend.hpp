@@ -11,6 +11,7 @@
 
 #include "control/controller.hpp"
 #include "control/views.hpp"
+#include "notify/notifier.hpp"
 #include "stats/cells.hpp"
 #include "traffic/model_version.hpp"
 
@@ -20,7 +21,7 @@ namespace canary::admin {
 struct ProcessCounters {
   std::uint64_t connections_open = 0;
   std::uint64_t connections_accepted = 0;
-  std::uint64_t accept_errors = 0;  // times that a connection had to wait: out of descriptors
+  std::uint64_t accept_errors = 0;       // times that a connection had to wait: out of descriptors
   std::map<int, std::uint64_t> refused;  // by status code: requests the gateway answered itself
   std::uint64_t access_log_dropped = 0;
 };
@@ -46,9 +47,11 @@ struct Backend {
   std::function<std::vector<control::RollbackCount>()> rollbacks;
   std::function<std::vector<control::RefusalCount>()> refusals;
   std::function<ProcessCounters()> process;
+  std::function<std::vector<notify::ReceiverView>()> receivers;
 };
 
 /// The backend of a running gateway. `controller` must outlive it.
-Backend backend_of(control::Controller& controller, std::function<ProcessCounters()> process);
+Backend backend_of(control::Controller& controller, std::function<ProcessCounters()> process,
+                   std::function<std::vector<notify::ReceiverView>()> receivers);
 
 }  // namespace canary::admin

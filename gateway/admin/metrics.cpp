@@ -225,6 +225,21 @@ void add_process(std::vector<MetricFamily>& page, const Backend& backend,
   std::move(refused).to(page);
 }
 
+void add_notifications(std::vector<MetricFamily>& page, const Backend& backend) {
+  Family total(MetricType::Counter, "notifications_total",
+               "Messages delivered and given up, and tries that failed, by receiver.");
+  Family waiting(MetricType::Gauge, "notifications_waiting",
+                 "Messages that have yet to be delivered, by receiver.");
+  for (const auto& each : backend.receivers()) {
+    const std::pair<const char*, std::uint64_t> results[] = {
+        {"delivered", each.delivered}, {"failed", each.failures}, {"dropped", each.dropped}};
+    for (const auto& [result, count] : results)
+      total.counter({{"receiver", each.receiver}, {"result", result}}, static_cast<double>(count));
+    waiting.gauge({{"receiver", each.receiver}}, static_cast<double>(each.waiting));
+  }
+  for (Family* family : {&total, &waiting}) std::move(*family).to(page);
+}
+
 }  // namespace
 
 std::string MetricsPage::render(const Backend& backend) {
@@ -240,6 +255,7 @@ std::string MetricsPage::render(const Backend& backend) {
   add_models(page, status);
   add_decisions(page, backend, status);
   add_process(page, backend, status);
+  add_notifications(page, backend);
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, page);
   return std::move(out).str();

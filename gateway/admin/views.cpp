@@ -137,6 +137,18 @@ void write_table(JsonWriter& out, const control::StatusView& status) {
   });
 }
 
+void write_receivers(JsonWriter& out, const std::vector<notify::ReceiverView>& receivers) {
+  out.key("notify").array([&] {
+    for (const auto& each : receivers) {
+      out.object([&] {
+        out.field("receiver", each.receiver).field("delivered", each.delivered);
+        out.field("failures", each.failures).field("dropped", each.dropped);
+        out.field("waiting", each.waiting).field_or_null("last_error", each.last_error);
+      });
+    }
+  });
+}
+
 void write_flag_terms(JsonWriter& out, const rollout::Weight& weight) {
   out.field("rollout_percentage", percent(weight.flag));
   out.field("effective", percent(weight.effective));
@@ -145,7 +157,8 @@ void write_flag_terms(JsonWriter& out, const rollout::Weight& weight) {
 
 }  // namespace
 
-std::string status_json(const control::StatusView& status, const InFlight& in_flight) {
+std::string status_json(const control::StatusView& status, const InFlight& in_flight,
+                        const std::vector<notify::ReceiverView>& receivers) {
   JsonWriter out;
   out.object([&] {
     write_config(out, status.config);
@@ -155,6 +168,7 @@ std::string status_json(const control::StatusView& status, const InFlight& in_fl
     out.field("ready", status.ready).field("draining", status.draining);
     write_table(out, status);
     out.field("durable", status.state_durable);
+    write_receivers(out, receivers);
     out.key("gateway").object(
         [&] { out.field("version", base::version()).field("commit", base::commit()); });
   });

@@ -8,6 +8,7 @@
 
 #include "control/controller.hpp"
 #include "control/views.hpp"
+#include "notify/notifier.hpp"
 #include "store/journal.hpp"
 
 namespace canary::admin {
@@ -15,7 +16,8 @@ namespace canary::admin {
 /// Requests in flight by (model, version).
 using InFlight = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 
-std::string status_json(const control::StatusView& status, const InFlight& in_flight);
+std::string status_json(const control::StatusView& status, const InFlight& in_flight,
+                        const std::vector<notify::ReceiverView>& receivers);
 
 /// {"flags":[{"flag","model","rollout_percentage","set","effective","limited_by"}]}
 std::string flags_json(const control::StatusView& status);

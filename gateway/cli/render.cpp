@@ -53,6 +53,11 @@ std::string alarms(const json::value& status, const Style& style) {
     found.push_back("draining: the gateway is about to stop");
   else if (!truth(at(status, "ready"), true))
     found.push_back("not ready: the routing table is not in force on every worker yet");
+  for (const auto& each : items(at(status, "notify")))
+    if (const auto error = text(at(each, "last_error")); !error.empty())
+      found.push_back(text(at(each, "receiver")) + " is not told (" +
+                      base::format_number(number(at(each, "waiting")), 15) +
+                      " messages wait): " + error);
   std::string out;
   for (const auto& alarm : found) out += paint(style.colour, Colour::red, "! " + alarm) + "\n";
   for (const auto& warning : items(at(status, "config", "warnings")))

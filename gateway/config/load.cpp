@@ -58,6 +58,7 @@ std::vector<std::string> changed_fixed_keys(const Config& current, const Config&
   check("data.workers", current.data.workers == next.data.workers);
   check("state_dir", current.state_dir == next.state_dir);
   check("admin.listen", current.admin.listen == next.admin.listen);
+  check("admin.url", current.admin.url == next.admin.url);
   check("admin.token_file", current.admin.token_file == next.admin.token_file);
   check("admin.allowed_hosts", current.admin.allowed_hosts == next.admin.allowed_hosts);
   check("observe.listen", observed(current) == observed(next));

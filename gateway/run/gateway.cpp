@@ -16,6 +16,7 @@
 #include "control/controller.hpp"
 #include "control/reloader.hpp"
 #include "log/log.hpp"
+#include "notify/http_notifier.hpp"
 #include "proxy/worker_pool.hpp"
 #include "run/own_version.hpp"
 
@@ -92,6 +93,13 @@ admin::ProcessCounters count_process(const proxy::WorkerPool& pool,
   return counters;
 }
 
+/// What messages link to.
+std::string status_url(const config::Admin& admin) {
+  std::string base = admin.url.empty() ? "http://" + admin.listen.to_string() : admin.url;
+  while (base.ends_with('/')) base.pop_back();
+  return base + "/internal/status";
+}
+
 int fail(const base::Error& error) {
   log::error("start_failed", {{"message", error.message()}});
   return run_failed;
@@ -142,33 +150,48 @@ class Gateway {
                   [this](std::function<void()> call) { asio::post(io_, std::move(call)); });
     if (const auto listening = pool_->listen(config.data.listen, options_.takeover); !listening)
       return listening.error();
-    make_controller();
-    auto backend = admin::backend_of(*controller_,
-                                     [this] { return count_process(*pool_, access_log_.get()); });
+    make_notifier();
+    make_controller(config);
+    auto backend = admin::backend_of(
+        *controller_, [this] { return count_process(*pool_, access_log_.get()); },
+        [this] { return notifier_->receivers(); });
     auto listeners =
         admin::Listeners::open(io_, config.admin, config.observe, std::move(backend), clock_);
     if (!listeners) return listeners.error();
     listeners_ = std::move(*listeners);
+    notifier_->forbid({{config.admin.listen.host, listeners_->admin_port()}});
     return {};
   }
 
-  void make_controller() {
-    own_version_.emplace(pool_->bound().front());
-    controller_.emplace(control::Controller::Parts{
-        .io = io_,
+  void make_notifier() {
+    notifier_.emplace(notify::HttpNotifier::Parts{
         .clock = clock_,
-        .state_dir = *state_dir_,
-        .latch = *latch_,
-        .journal = *journal_.journal,
-        .remembered = journal_.states,
-        .state_lost = journal_.lost,
-        .registry = *registry_,
-        .data_plane = *pool_,
-        .config_path = options_.config_path,
-        .undelivered = journal_.outbox,
-        .ask_version = [this](const std::string& model, OwnVersion::Answer answer) {
-          own_version_->ask(model, std::move(answer));
-        }});
+        .post = [this](std::function<void()> call) { asio::post(io_, std::move(call)); },
+        .settled = [this](
+                       const std::string& id,
+                       const std::string& receiver) { journal_.journal->settle(id, receiver); }});
+  }
+
+  void make_controller(const config::Config& config) {
+    own_version_.emplace(pool_->bound().front());
+    controller_.emplace(
+        control::Controller::Parts{.io = io_,
+                                   .clock = clock_,
+                                   .state_dir = *state_dir_,
+                                   .latch = *latch_,
+                                   .journal = *journal_.journal,
+                                   .remembered = journal_.states,
+                                   .state_lost = journal_.lost,
+                                   .registry = *registry_,
+                                   .data_plane = *pool_,
+                                   .config_path = options_.config_path,
+                                   .notifier = &*notifier_,
+                                   .undelivered = journal_.outbox,
+                                   .ask_version =
+                                       [this](const std::string& model, OwnVersion::Answer answer) {
+                                         own_version_->ask(model, std::move(answer));
+                                       },
+                                   .status_url = status_url(config.admin)});
   }
 
   /// A sound file may still ask for what the remembered rollouts forbid. False: nothing else is
@@ -260,6 +283,7 @@ class Gateway {
   std::optional<stats::Registry> registry_;
   std::optional<proxy::WorkerPool> pool_;
   std::optional<OwnVersion> own_version_;
+  std::optional<notify::HttpNotifier> notifier_;
   std::optional<control::Controller> controller_;
   std::unique_ptr<admin::Listeners> listeners_;
 };

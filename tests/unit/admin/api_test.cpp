@@ -66,6 +66,7 @@ TEST_CASE("the status has exactly the documented shape") {
       R"x("samples":1000,"reason":"error rate 0.2% (2 of 1000 requests in 1m)",)x"
       R"("success_limit":0.001}],"durable":true}],)"
       R"("ready":true,"draining":false,"table":{"published":7,"in_force":7},"durable":true,)"
+      R"("notify":[],)"
       R"("gateway":{"version":)"));
 }
 

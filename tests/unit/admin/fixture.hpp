@@ -51,6 +51,7 @@ struct FakeGateway {
   std::vector<control::RollbackCount> rollbacks;
   std::vector<control::RefusalCount> refusals;
   admin::ProcessCounters process;
+  std::vector<notify::ReceiverView> receivers;
 
   FakeGateway() {
     status.config.generation = 3;
@@ -112,6 +113,7 @@ struct FakeGateway {
     b.rollbacks = [this] { return rollbacks; };
     b.refusals = [this] { return refusals; };
     b.process = [this] { return process; };
+    b.receivers = [this] { return receivers; };
     return b;
   }
 

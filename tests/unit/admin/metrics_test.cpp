@@ -17,6 +17,8 @@ namespace {
 
 // A gateway of which every metric has something to tell.
 void make_busy(FakeGateway& gateway) {
+  gateway.receivers = {{"log", 1, 0, 0, 0, ""}};
+  gateway.status.models[0].in_force_after = 3ms;
   stats::LatencyBounds bounds{200ms, 300ms, false};
   auto v1 = gateway.registry.version("comp-critic", "comp-critic_v1", bounds);
   auto v2 = gateway.registry.version("comp-critic", "comp-critic_v2", bounds);
@@ -99,6 +101,18 @@ TEST_CASE("the page carries every number under its name and labels") {
   }
   CHECK(page.find("\ncanary_gateway_build_info{version=\"") != std::string::npos);
   CHECK(page.find("\ncanary_gateway_log_dropped_lines_total ") != std::string::npos);
+}
+
+TEST_CASE("each receiver of notifications has its counts") {
+  FakeGateway gateway;
+  CHECK(render(gateway).find("notifications") == std::string::npos);
+  gateway.receivers = {{"slack #incidents", 3, 5, 1, 2, "HTTP 503"}};
+  const std::string page = render(gateway);
+  const std::string total = "canary_gateway_notifications_total{receiver=\"slack #incidents\",";
+  CHECK(has_line(page, total + "result=\"delivered\"} 3"));
+  CHECK(has_line(page, total + "result=\"failed\"} 5"));
+  CHECK(has_line(page, total + "result=\"dropped\"} 1"));
+  CHECK(has_line(page, "canary_gateway_notifications_waiting{receiver=\"slack #incidents\"} 2"));
 }
 
 TEST_CASE("a refused reload, lost durability and a drain show as 0") {

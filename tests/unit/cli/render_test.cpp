@@ -82,6 +82,11 @@ TEST_CASE("what is wrong with the gateway stands first") {
        "! the last decision is not committed to disk"},
       {R"("draining":false)", R"("draining":true)", "! draining"},
       {R"("ready":true)", R"("ready":false)", "! not ready"},
+      {R"("durable":true,
+  "gateway")",
+       R"("durable":true,"notify":[{"receiver":"log","last_error":null},
+          {"receiver":"slack #incidents","waiting":2,"last_error":"HTTP 503"}],"gateway")",
+       "! slack #incidents is not told (2 messages wait): HTTP 503"},
       {R"("warnings":[])", R"("warnings":["v9 does not resolve"])", "! v9 does not resolve"},
       {R"("in_force":7)", R"("in_force":6)", "table 6 in force, 7 on its way"},
   };

@@ -263,6 +263,8 @@ TEST_CASE("a reload may not change where the gateway listens and keeps its state
   CHECK(changed("state_dir: /x") == Keys{"state_dir"});
   CHECK(changed("admin: { listen: '127.0.0.1:1', token_file: /t }") ==
         Keys{"admin.listen", "admin.token_file"});
+  CHECK(changed("admin: { url: 'http://a' }") == Keys{"admin.url"});
+  CHECK(changed("notify: [{ kind: log }]").empty());
   CHECK(changed("admin: { allowed_hosts: [gateway.example] }") == Keys{"admin.allowed_hosts"});
   CHECK(changed("observe: { listen: '127.0.0.1:1' }") == Keys{"observe.listen"});
   CHECK(changed("access_log: { path: /l }") == Keys{"access_log.path"});
