@@ -99,9 +99,13 @@ void Controller::Impl::settle_memory(const config::Config& config) {
     rollout.recovered = false;
     const auto effective = rollout.weight().effective;
     rollout::Decision decision{rollout.state, false, std::nullopt, {}};
-    decision.entry.emplace("recovered", "gateway",
-                           "the latch file is lower than the database: " + rollout.state.reason,
-                           std::nullopt, effective, effective);
+    decision.entry =
+        rollout::Entry{"recovered",
+                       "gateway",
+                       "the latch file is lower than the database: " + rollout.state.reason,
+                       std::nullopt,
+                       effective,
+                       effective};
     if (rollout.unrecorded_rollback) decision.trigger = "recovered";
     core.commit_lowering(key, decision, {});
     core.tell(key, decision);
