@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "http/upgrade.hpp"
+
 namespace canary::http {
 namespace {
 
@@ -198,6 +200,11 @@ void build_request_head(std::string& out, const RequestHead& request,
   append_identity(out, forwarded.request_id, {});
   if (request.framing == Framing::length) append_length(out, request.content_length);
   if (request.framing == Framing::chunked) out.append("Transfer-Encoding: chunked\r\n");
+  if (!request.upgrade.empty()) {
+    out.append("Connection: upgrade\r\nUpgrade: ");
+    append_protocols(out, request.upgrade);
+    out.append(crlf);
+  }
   out.append(crlf);
 }
 
@@ -210,6 +217,8 @@ void build_response_head(std::string& out, const ResponseHead& response,
   if (response.status >= 200) {
     if (!dated && !forwarded.date.empty()) append_line(out, "Date: ", forwarded.date);
     append_connection(out, forwarded.close || !delimited, forwarded.to_http_1_0);
+  } else if (!forwarded.upgrade.empty()) {
+    append_line(out, "Connection: upgrade\r\nUpgrade: ", forwarded.upgrade);
   }
   out.append(crlf);
 }

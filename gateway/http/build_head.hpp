@@ -17,7 +17,8 @@ struct ForwardedRequest {
   bool trust_forwarded = false;  // the peer may set X-Forwarded-* and Forwarded
 };
 /// The head for the upstream. Body framing is restated: one Content-Length or one
-/// `Transfer-Encoding: chunked`. Expect is dropped (it was answered). Adds Via and X-Request-Id,
+/// `Transfer-Encoding: chunked`. Expect is dropped (it was answered). Upgrade is restated where the
+/// request may switch (RequestHead::upgrade). Adds Via and X-Request-Id,
 /// and X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host; drops the client's own X-Forwarded-*,
 /// Forwarded and X-Real-IP unless trusted: then they are kept, and X-Forwarded-For is appended to.
 void build_request_head(std::string& out, const RequestHead& request,
@@ -28,6 +29,7 @@ struct ForwardedResponse {
   std::string_view request_id = {};
   std::string_view model_version = {};  // empty: no X-Model-Version
   std::string_view date = {};           // IMF-fixdate, for a response without Date; empty: none
+  std::string_view upgrade = {};        // of a 101: the protocol that it switches to
   bool to_http_1_0 = false;
   bool close = false;    // say Connection: close
   bool chunked = false;  // a body without a length leaves chunked (never to HTTP/1.0)

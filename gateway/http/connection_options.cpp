@@ -11,6 +11,8 @@ bool ConnectionOptions::add(std::string_view value) {
       close = true;
     } else if (base::iequals(option, "keep-alive")) {
       keep_alive = true;
+    } else if (base::iequals(option, "upgrade")) {
+      upgrade = true;
     } else if (field_kind(option) == FieldKind::plain) {
       if (count_ == max_listed)
         room = false;

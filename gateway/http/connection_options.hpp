@@ -15,6 +15,7 @@ struct ConnectionOptions {
 
   bool close = false;
   bool keep_alive = false;
+  bool upgrade = false;
 
   /// Takes one Connection field's value. False: it lists more than max_listed names.
   bool add(std::string_view value);

@@ -8,6 +8,7 @@
 #include "http/field_sink.hpp"
 #include "http/syntax.hpp"
 #include "http/target.hpp"
+#include "http/upgrade.hpp"
 
 namespace canary::http {
 namespace {
@@ -93,6 +94,7 @@ class RequestParser final : public beast::http::basic_parser<true> {
     // RFC 9110, 10.1.1: ignored in HTTP/1.0, and moot without content.
     head_.expect_continue = expects_ && !head_.http_1_0 && head_.framing != Framing::none &&
                             (head_.framing == Framing::chunked || head_.content_length > 0);
+    if (options.upgrade) head_.upgrade = offered_upgrade(head_);
     return {};
   }
 
@@ -174,7 +176,7 @@ class RequestParser final : public beast::http::basic_parser<true> {
 };
 
 Refusal RequestHead::parse(std::string_view head, const HeadLimits& limits) {
-  method = target = path = query = authority = {};
+  method = target = path = query = authority = upgrade = {};
   http_1_0 = expect_continue = is_head = idempotent = false;
   keep_alive = true;
   framing = Framing::none;

@@ -42,7 +42,6 @@ class ResponseParser final : public beast::http::basic_parser<false> {
     if (error) return bad_response("the model server's response head is not valid");
     if (used != bytes_.size()) return bad_response("the head is not one head");
     if (head_.status < 100) return bad_response("the status is below 100");
-    if (head_.status == 101) return bad_response("it switches protocols, unasked");
     if (auto refusal = gate_framing()) return refusal;
     decide(to_head);
     return {};

@@ -12,7 +12,7 @@ namespace canary::http {
 class ResponseHead {
  public:
   /// `head` is one whole head. `to_head`: it answers a HEAD request, so it has no body whatever its
-  /// fields say. 1xx heads parse too: the caller loops. 101 is refused: Upgrade is never sent.
+  /// fields say. 1xx heads parse too: the caller loops, and asks upgrade.hpp about a 101.
   Refusal parse(std::string_view head, bool to_head, const HeadLimits& limits);
 
   std::uint16_t status = 0;

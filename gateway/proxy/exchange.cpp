@@ -49,6 +49,10 @@ reactor::Task<bool> Exchange::run() {
       const bool more = co_await deliver();
       co_return more;
     }
+    if (reply == Reply::switched) {
+      const bool more = co_await tunnel();
+      co_return more;
+    }
     forward = reply == Reply::retry;
   }
   const bool more = co_await answer();
@@ -111,6 +115,7 @@ bool Exchange::admit() {
   expect_continue_ = head.expect_continue;
   keep_alive_ = head.keep_alive;
   has_body_ = head.framing != http::Framing::none;
+  asks_to_switch_ = !head.upgrade.empty();
   parsed_ = true;
   take_request_id(head.find("X-Request-Id"));
   if (worker_.samples_access()) ((logged_request_ = head.method) += ' ') += head.target;

@@ -1,7 +1,8 @@
 // One request and its response, from the first byte of the head to the one line in the record:
 //
 //   read_head -> admit -> reach -> send_request -> await_reply -> deliver
-//                  |        ^______________________|  (keep-alive race: once, on a new connection)
+//                  |        ^______________________|         '-> tunnel (after 101)
+//                  |                 (keep-alive race: once, on a new connection)
 //                  '-> answer (refused, /internal, no such model)
 //
 // reach() picks a version and gets a connection to it; whatever waited, the pick is made again when
@@ -42,7 +43,7 @@ class Exchange {
 
  private:
   enum class Reached : std::uint8_t { connected, table_changed, client_gone, failed };
-  enum class Reply : std::uint8_t { head, retry, refused };
+  enum class Reply : std::uint8_t { head, switched, retry, refused };
 
   // exchange.cpp: from the first byte to a connection
   reactor::Task<bool> read_head();
@@ -69,6 +70,10 @@ class Exchange {
   MonoTime total_deadline() const;
   Reply refuse(std::uint16_t status, std::string_view code, std::string_view message,
                stats::Outcome outcome);
+
+  // exchange_switch.cpp: from a 101 on
+  Reply switch_protocols(std::size_t head_size);
+  reactor::Task<bool> tunnel();
 
   // exchange_deliver.cpp: the way back
   void start_delivery();
@@ -102,9 +107,10 @@ class Exchange {
 
   traffic::Draw draw_{};            // kept when the pick is made again
   std::size_t head_size_ = 0;       // of the request head at the front of session_.in()
-  std::size_t retained_ = 0;        // request bytes kept there for a retry
+  std::size_t retained_ = 0;        // request bytes kept there for a retry or a 101
   std::size_t replayed_ = 0;        // body bytes among them
   std::string_view continue_left_;  // of go_on
+  std::string_view protocol_;       // of a 101, in reply(), until its head is built
   std::size_t reply_scanned_ = 0, reply_size_ = 0;
   MonoTime progress_at_{};  // when the direction that is waited for last moved
   MonoTime sent_at_{};      // the last request byte left
@@ -117,7 +123,7 @@ class Exchange {
 
   // The request
   bool keep_alive_ = false, http_1_0_ = false, is_head_ = false, has_body_ = false;
-  bool expect_continue_ = false;
+  bool expect_continue_ = false, asks_to_switch_ = false;
   bool replayable_ = false;  // the whole request is in hand and may be sent twice
   // Where it stands
   bool head_fresh_ = false;  // the worker's scratch holds this request's head; not after a wait

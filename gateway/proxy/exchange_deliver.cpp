@@ -26,6 +26,7 @@ void Exchange::start_delivery() {
   const std::string_view type = head.find("Content-Type");
   const bool events = base::iequals(type.substr(0, type.find(';')), "text/event-stream");
   record_.response_started(worker_.reactor().now(), head.status, events);
+  record_.first_content(worker_.reactor().now());
   reply_outcome_ = outcome_of(head.status, head.retry_after);
   status_sent_ = head.status;
   upstream_keeps_ = head.keep_alive && upload_done_;
@@ -177,8 +178,8 @@ std::string_view Exchange::version_header() const {
 
 void Exchange::log_access() {
   if (logged_request_.empty()) return;
-  write_access_line(worker_.line, logged_request_, request_id(), session_.peer(),
-                    status_sent_, record_, worker_.wall(), worker_.reactor().now());
+  write_access_line(worker_.line, logged_request_, request_id(), session_.peer(), status_sent_,
+                    record_, worker_.wall(), worker_.reactor().now());
   worker_.log_line(worker_.line);
 }
 

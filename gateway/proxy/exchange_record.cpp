@@ -33,11 +33,15 @@ void ExchangeRecord::request_sent(MonoTime now) {
   blocked_ = Duration{};
 }
 
-void ExchangeRecord::response_started(MonoTime now, std::uint16_t status, bool event_stream) {
+void ExchangeRecord::response_started(MonoTime now, std::uint16_t status, bool streamed) {
   if (finished_) return;
   status_ = status;
-  event_stream_ = event_stream;
-  if (sent_ != MonoTime{}) first_byte_ = age(now);
+  streamed_ = streamed;
+  if (!streamed) first_content(now);
+}
+
+void ExchangeRecord::first_content(MonoTime now) {
+  if (!finished_ && sent_ != MonoTime{} && !first_byte_) first_byte_ = age(now);
 }
 
 void ExchangeRecord::client_blocks(bool blocked, MonoTime now) {
@@ -63,13 +67,15 @@ void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t 
   seen.outcome = outcome;
   seen.at = now;
   seen.code = status_;
-  seen.error = stats::is_version_error(outcome) || (status_ && model_->error_code(status_));
+  const bool error = stats::is_version_error(outcome) || (status_ && model_->error_code(status_));
+  seen.error = error && !excused_;
   seen.evidence = !overridden_;
   seen.counted_slow_slo = counted_slo_;
   seen.counted_slow_trigger = counted_trigger_;
   seen.first_byte = first_byte_;
-  seen.streamed = event_stream_;
-  const bool complete = outcome <= stats::Outcome::server_error;
+  seen.streamed = streamed_;
+  // How long a tunnel stays open is its users' choice.
+  const bool complete = outcome <= stats::Outcome::server_error && status_ != 101;
   if (complete && sent_ != MonoTime{}) seen.total = age(now);
   seen.bytes_received = received;
   seen.bytes_sent = sent;
@@ -81,7 +87,7 @@ void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t 
 bool ExchangeRecord::waiting() const {
   if (finished_ || !version_ || overridden_ || sent_ == MonoTime{}) return false;
   const stats::LatencyBounds& bounds = version_->stats->latency->bounds;
-  return bounds.slo.count() > 0 && !((bounds.of_first_byte || event_stream_) && first_byte_);
+  return bounds.slo.count() > 0 && !((bounds.of_first_byte || streamed_) && first_byte_);
 }
 
 MonoTime ExchangeRecord::next_age_check() const {

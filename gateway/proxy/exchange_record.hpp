@@ -29,8 +29,12 @@ class ExchangeRecord {
   void unpicked();
 
   void request_sent(MonoTime now);
-  /// The response head arrived. An event stream's latency is that of its first byte.
-  void response_started(MonoTime now, std::uint16_t status, bool event_stream);
+  /// The response head arrived. `streamed`: an event stream or a tunnel, whose latency is that of
+  /// its first byte; first_content() says when that came.
+  void response_started(MonoTime now, std::uint16_t status, bool streamed);
+  void first_content(MonoTime now);
+  /// The end that comes says nothing of the version: no error, whatever its outcome.
+  void excuse() { excused_ = true; }
   /// Waiting for a slow client is not the version's latency.
   void client_blocks(bool blocked, MonoTime now);
 
@@ -66,7 +70,8 @@ class ExchangeRecord {
   std::optional<Duration> first_byte_;
   std::uint16_t status_ = 0;
   stats::Outcome outcome_ = stats::Outcome::gateway_error;
-  bool overridden_ = false, event_stream_ = false, client_blocks_ = false, finished_ = false;
+  bool overridden_ = false, streamed_ = false, client_blocks_ = false, finished_ = false;
+  bool excused_ = false;
   bool counted_slo_ = false, counted_trigger_ = false;
 };
 

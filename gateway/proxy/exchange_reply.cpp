@@ -40,7 +40,7 @@ void Exchange::send_request() {
   if (expect_continue_ && !whole) continue_left_ = go_on;
   const std::uint64_t limit = table_->limits.request_body;
   const bool chunked = head.framing == http::Framing::chunked;
-  if (replayable_) {
+  if (replayable_ || asks_to_switch_) {
     const auto length = static_cast<std::size_t>(body.remaining());
     out += in.view().substr(head_size_, length);
     retained_ = head_size_ + length;
@@ -151,9 +151,9 @@ std::optional<Exchange::Reply> Exchange::parse_reply(std::size_t head_size) {
     reply_size_ = head_size;
     return Reply::head;
   }
-  if (worker_.response.status == 101 || ++interim_responses_ > most_interim_responses)
-    return refuse(502, "upstream_bad_response",
-                  "the model server switched protocols unasked, or sends 1xx without end",
+  if (worker_.response.status == 101) return switch_protocols(head_size);
+  if (++interim_responses_ > most_interim_responses)
+    return refuse(502, "upstream_bad_response", "the model server sends 1xx without end",
                   Outcome::bad_output);
   reply.consume(head_size);
   reply_scanned_ = 0;

@@ -65,7 +65,10 @@ Relay::Progress Relay::step() {
     const reactor::Io io = outlet_.flush(to_, buffer_);
     moved_ += io.bytes;
     if (io.status == reactor::IoStatus::again) return Progress::want_output;
-    if (io.status == reactor::IoStatus::failed) return Progress::sink_failed;
+    if (io.status == reactor::IoStatus::failed) {
+      error_ = io.error;
+      return Progress::sink_failed;
+    }
     if (failed_) return Progress::bad_framing;
     if (limit_ > 0 && reader_.body_bytes() > limit_) return Progress::too_large;
     if (reader_.done() && (!chunked_out_ || ended_out_)) return Progress::done;

@@ -42,6 +42,7 @@ class Relay {
   const http::BodyReader& reader() const { return reader_; }
   std::uint64_t bytes_moved() const { return moved_; }
   bool read_everything() const { return reader_.done(); }
+  int error() const { return error_; }  // with sink_failed: an errno
 
  private:
   void frame();        // takes what is in the buffer and queues it
@@ -57,6 +58,7 @@ class Relay {
   bool chunked_out_ = false;
   bool ended_out_ = false;  // the last chunk is queued
   bool failed_ = false;
+  int error_ = 0;
 };
 
 }  // namespace canary::proxy

@@ -11,12 +11,13 @@
 #include "base/text.hpp"
 #include "http/body.hpp"
 #include "http/build_head.hpp"
+#include "http/upgrade.hpp"
 
 namespace canary::http {
 
 /// Reads a head as a naive peer would: lines at CRLF, names up to the colon.
 struct NaiveHead {
-  int hosts = 0, lengths = 0, codings = 0, hop_by_hop = 0, malformed = 0;
+  int hosts = 0, lengths = 0, codings = 0, upgrades = 0, hop_by_hop = 0, malformed = 0;
 
   explicit NaiveHead(std::string_view head) {
     if (!head.ends_with("\r\n\r\n")) ++malformed;
@@ -45,7 +46,8 @@ struct NaiveHead {
     hosts += base::iequals(name, "host");
     lengths += base::iequals(name, "content-length");
     codings += base::iequals(name, "transfer-encoding");
-    for (const std::string_view hop : {"keep-alive", "proxy-connection", "te", "trailer", "upgrade",
+    upgrades += base::iequals(name, "upgrade");
+    for (const std::string_view hop : {"keep-alive", "proxy-connection", "te", "trailer",
                                        "proxy-authorization", "http2-settings"})
       hop_by_hop += base::iequals(name, hop);
   }
@@ -80,26 +82,30 @@ inline std::string request_violation(std::string_view bytes, bool trusted) {
   if (naive.hop_by_hop != 0) return "a hop-by-hop field is forwarded: " + out;
   if (naive.lengths != (head.framing == Framing::length)) return "Content-Length: " + out;
   if (naive.codings != (head.framing == Framing::chunked)) return "Transfer-Encoding: " + out;
+  if (naive.upgrades != !head.upgrade.empty()) return "Upgrade: " + out;
   if (const auto refusal = again.parse(out, {.bytes = 1 << 20, .fields = max_fields}))
     return "the built head is refused, " + std::string(refusal.message) + ": " + out;
-  const bool same = again.method == head.method && again.path == head.path &&
-                    again.query == head.query && again.framing == head.framing &&
-                    again.content_length == head.content_length && again.authority == "up:1" &&
-                    again.keep_alive && !again.http_1_0 && again.find("X-Request-Id") == "id";
+  std::string offered;
+  append_protocols(offered, head.upgrade);
+  const bool same = again.upgrade == offered && again.method == head.method &&
+                    again.path == head.path && again.query == head.query &&
+                    again.framing == head.framing && again.content_length == head.content_length &&
+                    again.authority == "up:1" && again.keep_alive && !again.http_1_0 &&
+                    again.find("X-Request-Id") == "id";
   return same ? "" : "the built head says something else: " + out;
 }
 
 inline std::string response_violation(std::string_view bytes, bool to_head, bool to_http_1_0) {
   static ResponseHead head, again;
   if (head.parse(bytes, to_head, {})) return {};
-  if (head.status < 100 || head.status > 999 || head.status == 101) return "the status";
+  if (head.status < 100 || head.status > 999) return "the status";
   std::string out;
   build_response_head(
       out, head,
       {.request_id = "id", .model_version = "v", .to_http_1_0 = to_http_1_0, .chunked = true});
   const NaiveHead naive(out);
   if (naive.malformed != 0) return "the built head is malformed: " + out;
-  if (naive.hop_by_hop != 0) return "a hop-by-hop field is forwarded: " + out;
+  if (naive.hop_by_hop + naive.upgrades != 0) return "a hop-by-hop field is forwarded: " + out;
   if (naive.lengths + naive.codings > 1) return "there is framing twice: " + out;
   if (to_http_1_0 && naive.codings != 0) return "chunked to HTTP/1.0: " + out;
   if (const auto refusal = again.parse(out, to_head, {.bytes = 1 << 20, .fields = max_fields}))

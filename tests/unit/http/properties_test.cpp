@@ -43,6 +43,8 @@ std::string random_fields(std::mt19937& random) {
                                                   "chunked",
                                                   "Chunked",
                                                   "close",
+                                                  "upgrade",
+                                                  "h2c, x/1",
                                                   "keep-alive, X-Hop",
                                                   "100-continue",
                                                   "",

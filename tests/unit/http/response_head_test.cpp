@@ -37,7 +37,7 @@ TEST_CASE("A response head that could be misread is refused with 502") {
            {"four digits", line("HTTP/1.1 2000 OK"), false},
            {"no status", line("HTTP/1.1 OK"), false},
            {"no space after the status", line("HTTP/1.1 200"), false},
-           {"101 was not asked for", line("HTTP/1.1 101 Switching Protocols"), false},
+           {"101", line("HTTP/1.1 101 Switching Protocols"), true},
            {"HTTP/0.9", "<html>\r\n\r\n", false},
            {"garbage", "\x16\x03\x01\r\n\r\n", false},
            {"HTTP/2.0", line("HTTP/2.0 200 OK"), false},

@@ -50,14 +50,14 @@ Upstream::Script answers(std::string answer) {
   };
 }
 
-std::uint64_t allocated_by(RunningWorker& gateway, const std::string& request) {
-  Client client(gateway.port);
-  for (int i = 0; i < 50; ++i) REQUIRE(client.ask(request).status() == 200);
+template <class F>
+std::uint64_t allocated_by(RunningWorker& gateway, F once) {
+  for (int i = 0; i < 50; ++i) once();
   gateway.ask([](Worker&) {
     allocations = 0;
     counting = true;
   });
-  for (int i = 0; i < 1000; ++i) REQUIRE(client.ask(request).status() == 200);
+  for (int i = 0; i < 1000; ++i) once();
   std::uint64_t counted = 0;
   gateway.ask([&counted](Worker&) {
     counted = allocations;
@@ -91,7 +91,27 @@ TEST_CASE("A thousand requests in steady state allocate nothing") {
   config.models[0].slo = config::Slo{200ms, config::Slo::Of::total};
   config.models[0].sticky = {{config::StickySource::Kind::header, "X-User-Id"}};
   RunningWorker gateway(config, 5000);
-  CHECK(allocated_by(gateway, request) == 0);
+  Client client(gateway.port);
+  const auto ask = [&client, &request = request] { REQUIRE(client.ask(request).status() == 200); };
+  CHECK(allocated_by(gateway, ask) == 0);
+}
+
+TEST_CASE("A tunnel allocates nothing for what passes through it") {
+  Upstream upstream([](Peer& peer) {
+    if (read_message(peer.wire, Kind::request).head.empty()) return;
+    peer.wire.send(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\n");
+    while (peer.wire.receive() && peer.wire.send(peer.wire.received)) peer.wire.received.clear();
+  });
+  RunningWorker gateway(one_model(upstream.port));
+  Client client(gateway.port);
+  REQUIRE(client.ask(get("/", "Connection: upgrade\r\nUpgrade: raw\r\n")).status() == 101);
+  const auto talk = [&] {
+    client.received.clear();
+    REQUIRE(client.send(std::string(3000, 'x')));
+    REQUIRE(client.receive_at_least(3000));
+  };
+  CHECK(allocated_by(gateway, talk) == 0);
 }
 
 }  // namespace canary::proxy

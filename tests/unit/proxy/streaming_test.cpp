@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "support/running_worker.hpp"
+#include "support/streaming.hpp"
 
 namespace canary::proxy {
 namespace {
@@ -9,23 +10,6 @@ namespace {
 using namespace test;
 
 constexpr std::size_t large = 8 << 20;
-
-std::string pattern(std::size_t size) {
-  std::string bytes(size, ' ');
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>('a' + (i * 7 + i / 251) % 26);
-  return bytes;
-}
-
-/// Sends from a thread of its own, while the test reads.
-class Sending {
- public:
-  Sending(Wire& wire, std::string bytes)
-      : thread_([&wire, bytes = std::move(bytes)] { wire.send(bytes); }) {}
-  ~Sending() { thread_.join(); }
-
- private:
-  std::thread thread_;
-};
 
 }  // namespace
 
