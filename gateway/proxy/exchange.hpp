@@ -78,6 +78,7 @@ class Exchange {
   // exchange_deliver.cpp: the way back
   void start_delivery();
   reactor::Task<bool> deliver();
+  MonoTime stalled_at() const;
   bool delivered(MonoTime now);
   bool broke_off(stats::Outcome outcome, MonoTime now);
   reactor::Task<bool> answer();  // refused_ or own_body_
@@ -100,6 +101,7 @@ class Exchange {
   ExchangeRecord record_;
   UpstreamLease upstream_;
   std::optional<Relay> upload_, download_;
+  http::FirstEvent first_event_;
   Refused refused_;
   const std::string* own_body_ = nullptr;
   std::shared_ptr<const traffic::VersionAnswers> answers_;  // keeps own_body_ alive
@@ -131,6 +133,7 @@ class Exchange {
   bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;
   bool waits_for_client_ = false, client_slow_ = false;
   bool upstream_keeps_ = false, ends_by_close_ = false;
+  bool awaits_event_ = false;  // an event stream of which only comments have come
 };
 
 }  // namespace canary::proxy

@@ -25,8 +25,8 @@ void Exchange::start_delivery() {
   const http::ResponseHead& head = worker_.response;
   const std::string_view type = head.find("Content-Type");
   const bool events = base::iequals(type.substr(0, type.find(';')), "text/event-stream");
-  record_.response_started(worker_.reactor().now(), head.status, events);
-  record_.first_content(worker_.reactor().now());
+  awaits_event_ = events && head.framing != http::Framing::none;
+  record_.response_started(worker_.reactor().now(), head.status, awaits_event_);
   reply_outcome_ = outcome_of(head.status, head.retry_after);
   status_sent_ = head.status;
   upstream_keeps_ = head.keep_alive && upload_done_;
@@ -48,6 +48,7 @@ void Exchange::start_delivery() {
   download_.emplace(upstream_->socket, session_.reply(),
                     http::BodyReader(head.framing, head.content_length), session_.client(), chunked,
                     0);
+  if (awaits_event_) download_->watch(first_event_);
   session_.reply().consume(reply_size_);
   if (retained_ > 0) session_.in().consume(std::exchange(retained_, 0));
   download_->head(out);
@@ -63,6 +64,10 @@ reactor::Task<bool> Exchange::deliver() {
     const bool slow_client = progress == Relay::Progress::want_output;
     if (download_->bytes_moved() != before || slow_client != client_slow_) progress_at_ = now;
     client_slow_ = slow_client;
+    if (awaits_event_ && first_event_.began()) {
+      awaits_event_ = false;
+      record_.first_content(now);
+    }
     record_.client_blocks(slow_client, now);
     if (progress == Relay::Progress::done) co_return delivered(now);
     if (progress == Relay::Progress::sink_failed) co_return broke_off(Outcome::client_abort, now);
@@ -72,18 +77,27 @@ reactor::Task<bool> Exchange::deliver() {
     // An early response does not end the upload at once: the upstream may still want to read.
     if (!upload_done_ && !upload_broken_ && upload_step()) upload_broken_ = true;
     if (session_.client_gone()) co_return broke_off(Outcome::client_abort, now);
-    const Duration idle = slow_client ? table_->timeouts.body_idle : model_->settings.timeouts.idle;
     const MonoTime total = total_deadline();
-    const MonoTime stalled = progress_at_ + idle;
+    const MonoTime stalled = stalled_at();
     const MonoTime deadline = std::min(stalled, total);
     const bool turn_is_over = progress == Relay::Progress::gave_way || upload_gave_way_;
     auto pause = turn_is_over ? session_.give_way(deadline) : session_.wake(deadline);
     const Woken woken = co_await pause;
     if (woken == Woken::shutdown) co_return broke_off(Outcome::gateway_error, now);
     if (woken == Woken::event) continue;
-    const Outcome late = total <= stalled ? Outcome::timeout_total : Outcome::timeout_idle;
+    const Outcome silent = awaits_event_ ? Outcome::timeout_first_byte : Outcome::timeout_idle;
+    const Outcome late = total <= stalled ? Outcome::timeout_total : silent;
     co_return broke_off(slow_client ? Outcome::client_abort : late, deadline);
   }
+}
+
+// Until an event stream's first event, silence may last as long as the first byte of an answer may:
+// servers send the head at once and then read a long prompt.
+MonoTime Exchange::stalled_at() const {
+  const auto& timeouts = model_->settings.timeouts;
+  if (client_slow_) return progress_at_ + table_->timeouts.body_idle;
+  const MonoTime idle = progress_at_ + timeouts.idle;
+  return awaits_event_ ? std::max(idle, sent_at_ + timeouts.first_byte) : idle;
 }
 
 void Exchange::keep_upstream() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "http/body.hpp"
+#include "http/first_event.hpp"
 #include "proxy/outlet.hpp"
 #include "reactor/buffer.hpp"
 #include "reactor/socket.hpp"
@@ -37,6 +38,9 @@ class Relay {
   /// A head to send in front of the body; see Outlet::head.
   void head(std::string& scratch) { outlet_.head(scratch); }
 
+  /// Shows it the body's bytes until content has begun.
+  void watch(http::FirstEvent& first) { first_event_ = &first; }
+
   Progress step();
 
   const http::BodyReader& reader() const { return reader_; }
@@ -53,6 +57,7 @@ class Relay {
   reactor::Socket& to_;
   http::BodyReader reader_;
   Outlet outlet_;
+  http::FirstEvent* first_event_ = nullptr;
   std::uint64_t limit_ = 0;
   std::uint64_t moved_ = 0;  // bytes received or sent, to see progress
   bool chunked_out_ = false;

@@ -56,35 +56,6 @@ TEST_CASE("A large answer arrives whole, whatever its framing, at a client that 
   CHECK(gateway.stable().sent == large);
 }
 
-TEST_CASE("Each piece of a stream is passed on as it comes") {
-  Gate next[3];
-  Upstream upstream([&](Peer& peer) {
-    peer.request();
-    peer.wire.send(
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
-        "Content-Type: text/event-stream\r\n\r\n");
-    for (Gate& gate : next) {
-      gate.wait();
-      peer.wire.send("6\r\ndata\n\n\r\n");
-    }
-    peer.wire.send("0\r\n\r\n");
-    peer.request();
-  });
-  RunningWorker gateway(one_model(upstream.port));
-  Client client(gateway.port);
-  client.send(get("/"));
-  Message message;
-  REQUIRE(read_head(client, message));
-  for (Gate& gate : next) {
-    gate.open();
-    REQUIRE(client.receive_at_least(11));
-    CHECK(client.received.substr(0, 11) == "6\r\ndata\n\n\r\n");
-    client.received.erase(0, 11);
-  }
-  REQUIRE(client.receive_at_least(5));
-  CHECK(client.received == "0\r\n\r\n");
-}
-
 TEST_CASE("An upload goes on while its answer already comes back") {
   const std::string body = pattern(large);
   Upstream upstream([&](Peer& peer) {
