@@ -76,12 +76,17 @@ struct AccessLog {
   BasisPoints sample = base::full_weight;
 };
 
+/// Whose paths name the model: /v1/models/{name}:predict, /v2/models/{name}/infer.
+enum class Kserve : std::uint8_t { none, v1, v2 };
+
 /// One way a request reaches a model. Every field that is set must match.
 struct Match {
   std::string path_prefix;  // matches whole segments: /a matches /a, /a/b, /a:predict, not /ab
   std::string host;         // without port, lower case
   std::string header_name;
-  std::string header_value;  // exact; meaningful with header_name
+  std::string header_value;      // exact; meaningful with header_name
+  Kserve kserve = Kserve::none;  // instead of path_prefix
+  std::string served_name = {};  // the model's name in kserve's paths
 };
 
 /// http://host:port. `host` may be a name; names are resolved when the table is built.

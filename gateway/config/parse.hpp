@@ -20,7 +20,7 @@ void read_admin(Section& admin, Admin& out);
 void read_observe(Section& observe, Observe& out);
 void read_access_log(Section& log, AccessLog& out);
 void read_model(Section& section, Model& out);
-void read_match(const Field& list, std::vector<Match>& out);
+void read_match(const Field& list, Model& out);
 void read_stable(Section& section, Model& out);
 bool read_canary(Section& section, Canary& out);  // whether it says its percentage
 void read_traffic(Section& model, Model& out);    // sticky, override, timeouts, upstream, health

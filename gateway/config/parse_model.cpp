@@ -19,6 +19,17 @@ void read_header_match(const Field& field, Match& out) {
   if (field.is_map() && count != 1) field.problem("exactly one header, as { Name: value }");
 }
 
+void read_kserve_match(Section& section, bool has_prefix, const Model& model, Match& out) {
+  const Field kserve = section["kserve"];
+  kserve.choice(out.kserve, {{"v1", Kserve::v1}, {"v2", Kserve::v2}});
+  if (kserve.present() && has_prefix) kserve.problem("path_prefix or kserve, not both");
+  section.at_least_one();
+  const Field name = section["name"];
+  name.text(out.served_name, is_served_name, served_name_rule);
+  if (name.present() && !kserve.present()) name.problem("kserve beside it");
+  if (out.kserve != Kserve::none && out.served_name.empty()) out.served_name = model.name;
+}
+
 void read_version(Section& section, Version& out) {
   section.required("version", name_rule).text(out.name, is_name, name_rule);
   const Field endpoints = section.required("endpoints", "at least one http://host:port");
@@ -35,15 +46,16 @@ void read_version(Section& section, Version& out) {
 
 }  // namespace
 
-void read_match(const Field& list, std::vector<Match>& out) {
+void read_match(const Field& list, Model& out) {
   list.list([&](const Field& element) {
-    Match& match = out.emplace_back();
+    Match& match = out.match.emplace_back();
     element.section([&](Section& section) {
-      section["path_prefix"].text(match.path_prefix, is_path_prefix, path_prefix_rule);
+      const Field prefix = section["path_prefix"];
+      prefix.text(match.path_prefix, is_path_prefix, path_prefix_rule);
       section["host"].text(match.host, is_host, host_rule);
       match.host = base::lower(match.host);
       read_header_match(section["header"], match);
-      section.at_least_one();
+      read_kserve_match(section, prefix.present(), out, match);
     });
   });
   if (list.is_empty_list()) list.problem("at least one entry");
@@ -65,8 +77,7 @@ bool read_canary(Section& section, Canary& out) {
 }
 
 void read_model(Section& section, Model& out) {
-  read_match(section.required("match", "at least one entry, such as - path_prefix: /v1"),
-             out.match);
+  read_match(section.required("match", "at least one entry, such as - path_prefix: /v1"), out);
   section.required("stable", "a version and its endpoints").section([&](Section& stable) {
     read_stable(stable, out);
   });

@@ -48,16 +48,18 @@ void check_admin(const Config& config, Report& report) {
 }
 
 void check_routes(const Config& config, Report& report) {
-  std::map<std::tuple<std::string, std::string, std::string, std::string>, std::string> routes;
+  using Route = std::tuple<std::string, std::string, std::string, std::string, Kserve, std::string>;
+  std::map<Route, std::string> routes;
   for (const auto& model : config.models) {
     for (std::size_t i = 0; i < model.match.size(); ++i) {
       const std::string path =
           "models." + shortened(model.name) + ".match[" + std::to_string(i) + "]";
       if (!report.sound({path})) continue;
       const Match& match = model.match[i];
-      const auto [first, is_new] = routes.try_emplace(
-          {match.path_prefix, match.host, base::lower(match.header_name), match.header_value},
-          path);
+      const auto [first, is_new] =
+          routes.try_emplace({match.path_prefix, match.host, base::lower(match.header_name),
+                              match.header_value, match.kserve, match.served_name},
+                             path);
       if (!is_new)
         report.error_at(path, "the route of " + first->second, "a route that no other entry has");
     }

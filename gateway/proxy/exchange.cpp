@@ -9,6 +9,7 @@
 #include "proxy/worker.hpp"
 #include "reactor/tcp.hpp"
 #include "traffic/bucket.hpp"
+#include "traffic/kserve.hpp"
 #include "traffic/match.hpp"
 
 namespace canary::proxy {
@@ -175,19 +176,42 @@ bool Exchange::choose() {
     if (!last.empty()) client = last;
   }
   const HeadView view(head, client);
-  model_ = traffic::match(*table_, view);
+  const traffic::Matched matched = traffic::match(*table_, view);
+  model_ = matched.model;
   if (!model_) {
     worker_.text = "no model matches this request; configured:";
     for (const auto& model : table_->models) (worker_.text += ' ') += model.name;
     refused_ = {404, "no_such_model", worker_.text};
     return false;
   }
+  version_named_ = !matched.version.empty();
+  if (version_named_) return choose_named(matched.version);
   if (!drawn_) draw_ = traffic::draw(*model_, view, worker_.random());
   drawn_ = true;
   const traffic::Pick pick = traffic::pick(*model_, draw_);
   version_ = failover_ ? &model_->stable : pick.version;
   record_.picked(*model_, *version_, pick.overridden);
   return true;
+}
+
+// The client asked for this version: no other one will do, and the choice is no evidence.
+bool Exchange::choose_named(std::string_view encoded) {
+  const traffic::Version* const named = traffic::named_version(*model_, encoded);
+  if (named && traffic::may_serve(*model_, *named)) {
+    version_ = named;
+    record_.picked(*model_, *named, true);
+    return true;
+  }
+  if (named) {
+    (worker_.text = named->name) += " is at 0%";
+    refused_ = {404, "version_not_served", worker_.text};
+    return false;
+  }
+  (worker_.text = model_->name) += " has no such version; configured: ";
+  worker_.text += model_->stable.name;
+  if (model_->canary) (worker_.text += ' ') += model_->canary->name;
+  refused_ = {404, "no_such_version", worker_.text};
+  return false;
 }
 
 bool Exchange::trusts_peer() const {
@@ -272,8 +296,8 @@ bool Exchange::fail_over() {
   }
   const bool timed_out = connect_error_ == ETIMEDOUT;
   const Outcome outcome = timed_out ? Outcome::timeout_connect : Outcome::connect_error;
-  const bool can_fail_over =
-      version_->role == traffic::Role::canary && model_->settings.failover && !failover_;
+  const bool can_fail_over = version_->role == traffic::Role::canary && model_->settings.failover &&
+                             !failover_ && !version_named_;
   if (can_fail_over) {
     record_.finish(outcome, worker_.reactor().now(), 0, 0);
     version_->stats->requests->at(worker_.index()).failovers.add();

@@ -51,7 +51,8 @@ class Exchange {
   bool admit();  // false: refused_, or own_body_ is the answer
   void take_request_id(std::string_view offered);
   bool internal();
-  bool choose();                // pins the present table and picks; false: refused_
+  bool choose();  // pins the present table and picks; false: refused_
+  bool choose_named(std::string_view encoded);
   reactor::Task<bool> reach();  // false: refused_
   reactor::Task<Reached> reach_version();
   reactor::Task<int> connect(const traffic::Endpoint& endpoint);
@@ -130,6 +131,7 @@ class Exchange {
   // Where it stands
   bool head_fresh_ = false;  // the worker's scratch holds this request's head; not after a wait
   bool parsed_ = false, drawn_ = false, failover_ = false, retried_ = false;
+  bool version_named_ = false;  // by the client: no other will do
   bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;
   bool waits_for_client_ = false, client_slow_ = false;
   bool upstream_keeps_ = false, ends_by_close_ = false;

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/text.hpp"
+#include "traffic/kserve.hpp"
 
 namespace canary::traffic {
 namespace {
@@ -27,16 +28,28 @@ bool accepts(const config::Match& match, const RequestView& request) {
   return true;
 }
 
+bool by_name(const config::Match& match) { return match.kserve != config::Kserve::none; }
+
 int conditions(const config::Match& match) {
-  return !match.path_prefix.empty() + !match.host.empty() + !match.header_name.empty();
+  const bool path = by_name(match) || !match.path_prefix.empty();
+  return path + !match.host.empty() + !match.header_name.empty();
+}
+
+std::size_t path_length(const config::Match& match) {
+  return by_name(match) ? kserve_length(match.served_name) : match.path_prefix.size();
 }
 
 }  // namespace
 
-const Model* match(const RoutingTable& table, const RequestView& request) {
-  for (const RoutingTable::Route& route : table.routes)
-    if (accepts(route.match, request)) return &table.models[route.model];
-  return nullptr;
+Matched match(const RoutingTable& table, const RequestView& request) {
+  for (const RoutingTable::Route& route : table.routes) {
+    if (!accepts(route.match, request)) continue;
+    const Model& model = table.models[route.model];
+    if (!by_name(route.match)) return {&model, {}};
+    const auto path = read_kserve(route.match.kserve, route.match.served_name, request.path());
+    if (path.names_model) return {&model, path.version};
+  }
+  return {};
 }
 
 bool covers(std::string_view prefix, std::string_view path) {
@@ -48,7 +61,7 @@ bool covers(std::string_view prefix, std::string_view path) {
 
 void sort_routes(std::vector<RoutingTable::Route>& routes) {
   const auto specificity = [](const RoutingTable::Route& route) {
-    return std::tuple(conditions(route.match), route.match.path_prefix.size());
+    return std::tuple(conditions(route.match), path_length(route.match), by_name(route.match));
   };
   std::stable_sort(routes.begin(), routes.end(),
                    [&](const auto& a, const auto& b) { return specificity(a) > specificity(b); });

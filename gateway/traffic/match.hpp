@@ -6,9 +6,14 @@
 
 namespace canary::traffic {
 
-/// The model, or nullptr when no route matches. Routes are tried from most to least specific: more
-/// conditions first, then the longer path prefix, then the file's order.
-const Model* match(const RoutingTable& table, const RequestView& request);
+struct Matched {
+  const Model* model = nullptr;  // nullptr: no route matches
+  std::string_view version;      // named by the request's path (kserve.hpp); empty: none
+};
+
+/// Routes are tried from most to least specific: more conditions first, then the longer path (a
+/// prefix, or one that names the model; of equally long ones the latter), then the file's order.
+Matched match(const RoutingTable& table, const RequestView& request);
 
 /// True when `prefix` covers `path` in whole segments: /a covers /a, /a/b, /a:predict and not /ab.
 bool covers(std::string_view prefix, std::string_view path);

@@ -41,4 +41,9 @@ Pick pick(const Model& model, const Draw& draw) {
   return {draw.bucket < model.canary_weight ? &*model.canary : &model.stable, false};
 }
 
+bool may_serve(const Model& model, const Version& version) {
+  const bool at_zero = model.settings.override_ && model.settings.override_->at_zero;
+  return version.role == Role::stable || model.canary_weight > 0 || at_zero;
+}
+
 }  // namespace canary::traffic

@@ -28,4 +28,7 @@ Draw draw(const Model& model, const RequestView& request, base::Random& random);
 /// only with `override.at_zero`.
 Pick pick(const Model& model, const Draw& draw);
 
+/// Whether a request that names this version may have it: exact zero holds for it too.
+bool may_serve(const Model& model, const Version& version);
+
 }  // namespace canary::traffic

@@ -65,10 +65,13 @@ TEST_CASE("the example file is read key by key") {
   REQUIRE(c.access_log);
   CHECK(c.access_log->sample == base::full_weight);
   const auto& m = c.models.at(0);
-  REQUIRE(m.match.size() == 2);
+  REQUIRE(m.match.size() == 3);
   CHECK(m.match[1].host == "critic.example.com");
   CHECK(m.match[1].header_name == "X-Model");
   CHECK(m.match[1].header_value == "comp-critic");
+  CHECK(m.match[1].kserve == config::Kserve::none);
+  CHECK(m.match[2].kserve == config::Kserve::v2);
+  CHECK(m.match[2].served_name == "comp-critic");
   CHECK(m.stable_unproven);
   REQUIRE(m.canary);
   CHECK(m.canary->name == "comp-critic_v2");

@@ -98,7 +98,7 @@ TEST_CASE("routes have a condition, and no two are the same") {
         entries + " } }\n");
   };
   CHECK(match("[{}]") ==
-        "2:11 match[0]: none of them -> at least one of path_prefix, host, header");
+        "2:11 match[0]: none of them -> at least one of path_prefix, host, header, kserve");
   CHECK(
       match("[{ path_prefix: /internal/x }]") ==
       "2:26 match[0].path_prefix: /internal/x -> a path that begins with '/', without '?', '#' or "
@@ -116,6 +116,20 @@ TEST_CASE("routes have a condition, and no two are the same") {
         "!#$%&'*+-.^_`|~");
   CHECK(match("[{ host: A.example, header: { X: y } }, { header: { x: y }, host: a.Example }]") ==
         "2:50 match[1]: the route of models.m.match[0] -> a route that no other entry has");
+  CHECK(match("[{ kserve: v3 }]") == "2:21 match[0].kserve: v3 -> v1 or v2");
+  CHECK(match("[{ kserve: v2, path_prefix: /a }]") ==
+        "2:21 match[0].kserve: v2 -> path_prefix or kserve, not both");
+  CHECK(match("[{ name: a }]") ==
+        "2:11 match[0]: none of them -> at least one of path_prefix, host, header, kserve | "
+        "2:19 match[0].name: a -> kserve beside it");
+  CHECK(match("[{ host: a, name: b }]") == "2:28 match[0].name: b -> kserve beside it");
+  CHECK(match("[{ kserve: v1, name: 'a b' }]") ==
+        "2:31 match[0].name: 'a b' -> 1..200 visible ASCII characters, no spaces");
+  CHECK(match("[{ kserve: v2 }, { kserve: v2, name: m }]") ==
+        "2:27 match[1]: the route of models.m.match[0] -> a route that no other entry has");
+  CHECK(
+      match("[{ kserve: v1 }, { kserve: v2 }, { kserve: v2, name: a/b }, { kserve: v2, host: a }]")
+          .empty());
   CHECK(match("[{ host: a }, { host: a, header: { X: y } }, { header: { X: z } }]").empty());
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("a table holds what the file says, under the effective weights", "[bui
   CHECK(a.canary->role == Role::canary);
   CHECK(a.error_code(404));
   CHECK_FALSE(a.error_code(400));
-  const Model* found = match(*table, tests::FakeRequest("/v1/models/b:predict"));
+  const Model* found = match(*table, tests::FakeRequest("/v1/models/b:predict")).model;
   CHECK(found == &table->models[1]);
 }
 

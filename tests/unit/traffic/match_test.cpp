@@ -23,7 +23,7 @@ RoutingTable table_of(const std::vector<config::Match>& matches) {
 }
 
 std::string matched(const RoutingTable& table, const FakeRequest& request) {
-  const Model* model = match(table, request);
+  const Model* model = match(table, request).model;
   return model ? model->name : "none";
 }
 

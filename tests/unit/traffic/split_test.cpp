@@ -203,7 +203,7 @@ TEST_CASE("match, draw and pick allocate nothing", "[split]") {
   std::uint64_t canary = 0;
   const std::uint64_t before = allocations;
   for (int i = 0; i < 1000; ++i) {
-    const Model* found = match(table, request);
+    const Model* found = match(table, request).model;
     const Pick picked = pick(*found, draw(*found, request, random));
     canary += picked.version->role == Role::canary;
   }
