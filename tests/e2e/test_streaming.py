@@ -1,5 +1,6 @@
 """Streams pass as they come, and end when either side ends."""
 
+import json
 import threading
 import time
 
@@ -84,6 +85,54 @@ def test_uvicorns_events_arrive_one_by_one(gateways, models):
     v1.fault()
     assert len(times) == 6
     assert times[-1] - times[0] > 0.3, "the events were collected instead of passed on"
+
+
+def test_an_event_stream_may_think_in_silence_and_its_headers_stay(gateways, upstreams):
+    go_on = threading.Event()
+
+    def think(exchange):
+        exchange.read_body()
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                      b"Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n\r\n: wait\n\n")
+        assert go_on.wait(20)
+        exchange.send(b"data: at last\n\n")
+        if exchange.target == "/stall":
+            exchange.client_gone(20)
+        exchange.close()
+
+    # The silence is four times the idle timeout, and within first_byte's.
+    gateway = gateways(one_model(upstreams(handler=think).url,
+                                 model={"timeouts": {"first_byte": "20s", "idle": "300ms"}}))
+    for target, ended_well in (("/", True), ("/stall", False)):
+        go_on.clear()
+        with gateway.client() as client:
+            client.request("POST", target, body=b"{}")
+            head = client.read_head()
+            assert head.get("Cache-Control") == "no-cache"
+            assert head.get("X-Accel-Buffering") == "no"
+            assert client.read_chunk() == b": wait\n\n"
+            time.sleep(1.2)
+            go_on.set()
+            client.read_body(head)
+            assert (head.body, head.ended_well) == (b"data: at last\n\n", ended_well)
+    gateway.wait_outcomes({"ok": 1, "timeout_idle": 1})
+
+
+def test_comments_are_not_an_event_streams_first_byte(gateways, upstreams, tmp_path):
+    thinks, log = 0.3, tmp_path / "access.log"
+
+    def think(exchange):
+        exchange.read_body()
+        exchange.send(EVENTS + chunk(b": keep-alive\n\n"))
+        time.sleep(thinks)
+        exchange.send(chunk(b"data: x\n\n") + b"0\r\n\r\n")
+
+    gateway = gateways(one_model(upstreams(handler=think).url, access_log={"path": str(log)}))
+    assert gateway.ask("POST", "/", body=b"{}").body == b": keep-alive\n\ndata: x\n\n"
+    name = "canary_gateway_time_to_first_byte_seconds_sum"
+    wait_until(lambda: gateway.metrics().sum(name) >= thinks, what="the metric knows")
+    line = wait_until(lambda: log.read_text())
+    assert json.loads(line)["first_byte_ms"] >= thinks * 1000
 
 
 def when_the_client_leaves(gateways, upstreams, answer_so_far):
