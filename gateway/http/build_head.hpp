@@ -18,9 +18,9 @@ struct ForwardedRequest {
 };
 /// The head for the upstream. Body framing is restated: one Content-Length or one
 /// `Transfer-Encoding: chunked`. Expect is dropped (it was answered). Upgrade is restated where the
-/// request may switch (RequestHead::upgrade). Adds Via and X-Request-Id,
-/// and X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host; drops the client's own X-Forwarded-*,
-/// Forwarded and X-Real-IP unless trusted: then they are kept, and X-Forwarded-For is appended to.
+/// request may switch (RequestHead::upgrade). Adds Via and X-Request-Id, and X-Forwarded-For,
+/// X-Forwarded-Proto, X-Forwarded-Host; drops the client's own X-Forwarded-*, Forwarded and
+/// X-Real-IP unless trusted: then they are kept, and X-Forwarded-For is appended to.
 void build_request_head(std::string& out, const RequestHead& request,
                         const ForwardedRequest& forwarded);
 

@@ -134,6 +134,12 @@ class RunningWorker {
     }
     return true;
   }
+  /// Lets time pass on the worker's clock, which is what its deadlines go by.
+  bool let_pass(base::Duration time) {
+    const auto now = [this] { return ask([](proxy::Worker& w) { return w.reactor().now(); }); };
+    const auto begin = now();
+    return eventually([&] { return now() - begin > time; });
+  }
   std::uint64_t open_connections() {
     return ask(
         [](proxy::Worker& w) { return w.counters().accepted.get() - w.counters().closed.get(); });

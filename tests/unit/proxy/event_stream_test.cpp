@@ -14,13 +14,6 @@ const std::string events =
     "HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\n"
     "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n";
 
-/// Waits on the worker's clock, which is what its deadlines go by.
-void pass_time(RunningWorker& gateway, base::Duration time) {
-  const auto now = [&] { return gateway.ask([](Worker& w) { return w.reactor().now(); }); };
-  const auto begin = now();
-  REQUIRE(gateway.eventually([&] { return now() - begin > time; }));
-}
-
 }  // namespace
 
 TEST_CASE("Each piece of a stream arrives before the next is sent, whatever ends the stream") {
@@ -96,7 +89,7 @@ TEST_CASE("Silence before the first event is bounded by first_byte, after it by 
   Message answer;
   REQUIRE(read_head(client, answer));
   REQUIRE(client.receive_at_least(17));
-  pass_time(gateway, 3 * soon);
+  REQUIRE(gateway.let_pass(3 * soon));
   CHECK(gateway.stable().charges() == 0);
   speak.open();
   read_body(client, answer, Kind::response);
@@ -122,7 +115,7 @@ TEST_CASE("A stream that never begins is ended by first_byte, or by idle where t
   Message answer;
   REQUIRE(read_head(client, answer));
   if (comments_go_on) {
-    pass_time(gateway, 3 * soon);
+    REQUIRE(gateway.let_pass(3 * soon));
     CHECK(gateway.stable().charges() == 0);  // whoever comments is alive
     client.close();
     REQUIRE(gateway.eventually([&] { return gateway.stable().charges() == 1; }));

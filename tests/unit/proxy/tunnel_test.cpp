@@ -285,9 +285,7 @@ TEST_CASE("A tunnel is in flight and on its version until it ends, and judged by
   gateway.install(0);
   CHECK(Client(gateway.port).ask(get("/")).body == "stable");
   CHECK(gateway.canary().in_flight() == 1);
-  const auto now = [&] { return gateway.ask([](Worker& w) { return w.reactor().now(); }); };
-  const auto begin = now();
-  REQUIRE(gateway.eventually([&] { return now() - begin > 2 * soon; }));
+  REQUIRE(gateway.let_pass(2 * soon));
   client.send("still v2");
   CHECK(client.receive_at_least(8));
   CHECK(client.received == "still v2");
@@ -297,6 +295,21 @@ TEST_CASE("A tunnel is in flight and on its version until it ends, and judged by
   CHECK(gateway.canary().by_code == Outcomes{{"ok 101", 1}});
   CHECK(gateway.canary().samples == 1);
   CHECK(gateway.canary().over_slo == 0);
+}
+
+TEST_CASE("Stable opens the tunnel when the canary cannot be reached, which is charged alone") {
+  Upstream stable(tunnel_to(echo));
+  const RefusingPort canary;
+  RunningWorker gateway(one_model(stable.port, canary.port), 10000);
+  TunnelClient client(gateway);
+  CHECK(client.head.field("X-Model-Version") == "m_v1");
+  CHECK(gateway.stable().in_flight() == 1);
+  CHECK(gateway.canary().in_flight() == 0);
+  client.half_close();
+  client.receive_all();
+  REQUIRE(gateway.eventually([&] { return gateway.stable().in_flight() == 0; }));
+  CHECK(gateway.canary().by_code == Outcomes{{"connect_error 0", 1}});
+  CHECK(gateway.stable().charges() == 0);
 }
 
 TEST_CASE("Tunnels outlive the beginning of a drain, and end with it") {
