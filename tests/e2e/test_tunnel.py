@@ -316,6 +316,23 @@ def test_a_tunnel_stays_with_its_version_when_the_weight_is_taken_away(gateways,
     assert gateway.metrics().sum(IN_FLIGHT) == 0
 
 
+def test_a_rollback_ends_tunnels_when_its_drain_is_over(gateways, upstreams):
+    stable = upstreams(answer=response(b"v1"))
+    gateway = gateways(one_model(stable.url, upstreams(handler=echo).url, 100,
+                                 {"rollback": {"drain": "1s"}}))
+    client, _ = open_tunnel(gateway)
+    with client:
+        answer = gateway.admin_ask("POST", "/internal/rollouts/comp-critic/rollback",
+                                   {"by": "test", "reason": "to see tunnels end"})
+        assert answer.status == 200, answer
+        client.send(b"on")
+        assert client.read_bytes(2) == b"on"
+        with pytest.raises(ConnectionResetError):
+            client.socket.recv(1)
+    gateway.wait_outcomes({"gateway_error": 1}, role="canary")
+    assert gateway.ask("GET", "/").body == b"v1"
+
+
 def test_many_tunnels_and_requests_share_the_workers(gateways, upstreams):
     def both(exchange):
         if exchange.get("Upgrade"):
