@@ -58,6 +58,7 @@ struct FakeGateway {
     status.config.loaded_at = base::WallTime(1'700'000'000s);
     status.config.path = "gateway.yaml";
     status.models = {split_model()};
+    status.models[0].in_force_after = std::chrono::milliseconds(3);
     status.table_generation = 7;
     status.in_force_generation = 7;
     status.ready = true;
