@@ -24,7 +24,9 @@ UpstreamLease UpstreamPool::take(std::uint32_t endpoint) {
   while (!stack.empty()) {
     UpstreamLease lease = std::move(stack.back());
     stack.pop_back();
-    if (lease->idle_until <= reactor_.now() || lease->socket.hung_up()) continue;
+    // Readable: unasked bytes, told in this very batch of events.
+    if (lease->idle_until <= reactor_.now() || lease->socket.hung_up() || lease->socket.readable())
+      continue;
     lease->reused = true;
     return lease;
   }

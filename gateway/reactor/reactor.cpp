@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 #include <system_error>
 
 namespace canary::reactor {
@@ -53,14 +55,17 @@ void Reactor::reset(Socket& socket) {
   close(socket);
 }
 
-void Reactor::dispatch(Socket& socket, std::uint32_t events) {
-  if (!socket.owner) return;  // closed earlier in this batch
+void Reactor::note(Socket& socket, std::uint32_t events) {
   if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
     socket.hung_up_ = true;
     socket.readable_ = true;
   }
   if (events & EPOLLIN) socket.readable_ = true;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) socket.writable_ = true;
+}
+
+void Reactor::dispatch(Socket& socket) {
+  if (!socket.owner) return;  // closed earlier in this batch
   read_clock();
   socket.owner->on_ready(socket);
 }
@@ -87,9 +92,10 @@ void Reactor::run() {
     read_clock();
     const int timeout = yielded_.empty() ? wheel_.wait_ms(now_) : 0;
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
-    for (int i = 0; i < count; ++i)
-      dispatch(*static_cast<Socket*>(events[static_cast<std::size_t>(i)].data.ptr),
-               events[static_cast<std::size_t>(i)].events);
+    const std::span batch(events.data(), static_cast<std::size_t>(std::max(count, 0)));
+    for (const epoll_event& event : batch)
+      note(*static_cast<Socket*>(event.data.ptr), event.events);
+    for (const epoll_event& event : batch) dispatch(*static_cast<Socket*>(event.data.ptr));
     read_clock();
     wheel_.advance(now_);
     after_batch();

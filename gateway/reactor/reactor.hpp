@@ -49,7 +49,9 @@ class Reactor {
   TimerWheel& wheel() { return wheel_; }
   Inbox& inbox() { return inbox_; }
 
-  /// Runs until stop(), which only the reactor's own thread calls.
+  /// Runs until stop(), which only the reactor's own thread calls. What a batch of events says of
+  /// its sockets is noted before the first owner is told: readable() and hung_up() of any socket
+  /// are as new as the batch, whoever is told first.
   void run();
   void stop() { stopped_ = true; }
 
@@ -58,7 +60,8 @@ class Reactor {
     void* object;
     void (*destroy)(void*);
   };
-  void dispatch(Socket& socket, std::uint32_t events);
+  void note(Socket& socket, std::uint32_t events);
+  void dispatch(Socket& socket);
   void after_batch();
   void free_retired();
   void read_clock();

@@ -281,4 +281,28 @@ TEST_CASE("A call may post further calls") {
   CHECK_FALSE(limit.reached);
 }
 
+TEST_CASE("Whoever is told first knows what the batch says of every socket") {
+  Reactor reactor;
+  Limit limit(reactor);
+  Pair pairs[2];
+  Socket sockets[2];
+  Listening owner;
+  int told = 0, known = 0;
+  owner.then = [&](Socket&) {
+    if (++told == 1) known = sockets[0].readable() + sockets[1].readable();
+    if (told == 2) reactor.stop();
+  };
+  run(reactor, [&] {
+    for (int i = 0; i < 2; ++i) {
+      sockets[i].owner = &owner;
+      REQUIRE(reactor.add(sockets[i], pairs[i].inner));
+      sockets[i].expect_events();
+      pairs[i].write("x");  // both are there when the loop waits next
+    }
+  });
+  CHECK(known == 2);
+  CHECK_FALSE(limit.reached);
+  for (auto& socket : sockets) reactor.close(socket);
+}
+
 }  // namespace canary::reactor
