@@ -22,10 +22,14 @@ void append_number(std::string& out, std::uint64_t number) {
   out.append(digits, static_cast<std::size_t>(end - digits));
 }
 
-void append_length(std::string& out, std::uint64_t length) {
-  out.append("Content-Length: ");
-  append_number(out, length);
+void append_number_line(std::string& out, std::string_view name_and_colon, std::uint64_t number) {
+  out.append(name_and_colon);
+  append_number(out, number);
   out.append(crlf);
+}
+
+void append_length(std::string& out, std::uint64_t length) {
+  append_number_line(out, "Content-Length: ", length);
 }
 
 /// A parsed field as `name: value`. Nearly all stand like that in the head they come from: those
@@ -76,6 +80,9 @@ Claims append_request_fields(std::string& out, const RequestHead& request, bool 
       case FieldKind::forwarded:
         if (trusted) append_field(out, field);
         break;
+      case FieldKind::max_forwards:  // what is counted is restated
+        if (request.max_forwards < 0) append_field(out, field);
+        break;
       case FieldKind::hop_by_hop:
       case FieldKind::connection:
       case FieldKind::host:
@@ -124,6 +131,7 @@ bool append_response_fields(std::string& out, const ResponseHead& response) {
       case FieldKind::forwarded_host:
       case FieldKind::forwarded_proto:
       case FieldKind::forwarded:
+      case FieldKind::max_forwards:
         append_field(out, field);
         break;
       case FieldKind::hop_by_hop:
@@ -194,6 +202,8 @@ void build_request_head(std::string& out, const RequestHead& request,
   }
   append_line(out, " HTTP/1.1\r\nHost: ", forwarded.host);
   const auto claims = append_request_fields(out, request, forwarded.trust_forwarded);
+  if (request.max_forwards > 0)
+    append_number_line(out, "Max-Forwards: ", static_cast<std::uint64_t>(request.max_forwards) - 1);
   // Via names the version that the request came in with (RFC 9110, 7.6.3).
   out.append(request.http_1_0 ? "Via: 1.0 canary-gateway\r\n" : "Via: 1.1 canary-gateway\r\n");
   append_forwarded(out, request, forwarded, claims);

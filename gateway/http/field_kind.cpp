@@ -1,5 +1,7 @@
 #include "http/field_kind.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 
 namespace canary::http {
@@ -16,9 +18,8 @@ bool is(const char* name, const char (&lower)[N]) {
   return difference == 0;
 }
 
-}  // namespace
-
-FieldKind field_kind(std::string_view name) {
+/// What the name means to somebody who knows it as it is written.
+FieldKind literal_kind(std::string_view name) {
   using enum FieldKind;
   const char* const n = name.data();
   switch (name.size()) {
@@ -41,7 +42,10 @@ FieldKind field_kind(std::string_view name) {
     case 11:
       return is(n, "retry-after") ? retry_after : is(n, "traceparent") ? kept : plain;
     case 12:
-      return is(n, "content-type") ? kept : is(n, "x-request-id") ? request_id : plain;
+      return is(n, "content-type")   ? kept
+             : is(n, "x-request-id") ? request_id
+             : is(n, "max-forwards") ? max_forwards
+                                     : plain;
     case 13:
       if (is(n, "authorization") || is(n, "cache-control")) return kept;
       break;
@@ -77,6 +81,45 @@ FieldKind field_kind(std::string_view name) {
       break;
   }
   return name.size() > 12 && is(n, "x-forwarded-") ? forwarded : plain;
+}
+
+constexpr std::size_t longest_own = 64;
+
+/// Whether `name` says with `_` what the gateway, or the framing, says with `-`.
+bool is_alias(std::string_view name) {
+  std::array<char, longest_own> hyphened;
+  if (name.size() > hyphened.size()) return false;
+  std::replace_copy(name.begin(), name.end(), hyphened.begin(), '_', '-');
+  switch (literal_kind({hyphened.data(), name.size()})) {
+    case FieldKind::hop_by_hop:
+    case FieldKind::content_length:
+    case FieldKind::transfer_encoding:
+    case FieldKind::forwarded_for:
+    case FieldKind::forwarded_host:
+    case FieldKind::forwarded_proto:
+    case FieldKind::forwarded:
+    case FieldKind::request_id:
+      return true;
+    case FieldKind::plain:
+    case FieldKind::kept:
+    case FieldKind::connection:
+    case FieldKind::host:
+    case FieldKind::expect:
+    case FieldKind::model_version:
+    case FieldKind::date:
+    case FieldKind::retry_after:
+    case FieldKind::max_forwards:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
+FieldKind field_kind(std::string_view name) {
+  const FieldKind kind = literal_kind(name);
+  if (kind != FieldKind::plain || name.find('_') == std::string_view::npos) return kind;
+  return is_alias(name) ? FieldKind::hop_by_hop : FieldKind::plain;
 }
 
 }  // namespace canary::http

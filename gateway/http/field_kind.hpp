@@ -24,9 +24,11 @@ enum class FieldKind : std::uint8_t {
   model_version,    // X-Model-Version
   date,
   retry_after,
+  max_forwards,
 };
 
-/// `name` is a token. ASCII case-insensitive.
+/// `name` is a token. ASCII case-insensitive. A name that an upstream could take for one of the
+/// gateway's own words, because it reads `_` as `-` (CGI, WSGI), is hop_by_hop: it ends here.
 FieldKind field_kind(std::string_view name);
 
 }  // namespace canary::http

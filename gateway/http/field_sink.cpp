@@ -33,7 +33,8 @@ bool FramingFields::is_chunked() const { return codings == 1 && base::iequals(co
 
 Refusal FieldSink::add(std::string_view name, std::string_view value) {
   if (is_folded(head, name, value)) return {400, "bad_request", "a field is folded over lines"};
-  if (count == limit) return {431, "header_too_large", "too many header fields"};
+  if (count == limit)
+    return {431, "header_too_large", "there are more fields than limits.header_count"};
   const FieldKind kind = field_kind(name);
   fields[count++] = {name, value, kind};
   if (kind == FieldKind::content_length) {

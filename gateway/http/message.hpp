@@ -44,5 +44,8 @@ std::size_t leading_empty_lines(std::string_view bytes);
 /// What to say of a request head that is not complete yet (leading empty lines skipped), and
 /// already too large or plainly not HTTP/1.x.
 Refusal refuse_incomplete(std::string_view bytes, const HeadLimits& limits);
+/// The same of a response head: too large, not HTTP/1, or with lines that are broken in other ways
+/// than by CRLF.
+Refusal refuse_incomplete_response(std::string_view bytes, const HeadLimits& limits);
 
 }  // namespace canary::http

@@ -15,6 +15,8 @@ namespace {
 
 namespace beast = boost::beast;
 
+constexpr std::size_t max_method = 64;
+
 constexpr Refusal bad_request(std::string_view why) { return {400, "bad_request", why}; }
 
 std::string_view text(beast::string_view slice) { return {slice.data(), slice.size()}; }
@@ -106,6 +108,8 @@ class RequestParser final : public beast::http::basic_parser<true> {
 
   Refusal gate_target_and_host() {
     Target target;
+    if (head_.method.size() > max_method)
+      return {501, "not_implemented", "the method is longer than any that is known"};
     if (auto refusal = split_target(head_.method, head_.target, target)) return refusal;
     head_.path = target.path;
     head_.query = target.query;
@@ -133,6 +137,8 @@ class RequestParser final : public beast::http::basic_parser<true> {
     return {};
   }
 
+  bool counts_hops() const { return head_.method == "OPTIONS" || head_.method == "TRACE"; }
+
   void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
                        int version, beast::error_code&) override {
     head_.method = text(method);
@@ -153,6 +159,9 @@ class RequestParser final : public beast::http::basic_parser<true> {
       expects_ = true;
       if (!base::iequals(field.value, "100-continue"))
         refuse({417, "expectation_failed", "only 100-continue can be expected"}, error);
+    } else if (field.kind == FieldKind::max_forwards && counts_hops()) {
+      std::uint64_t hops = 0;
+      if (parse_length(field.value, hops)) head_.max_forwards = static_cast<std::int64_t>(hops);
     }
   }
 
@@ -181,12 +190,13 @@ Refusal RequestHead::parse(std::string_view head, const HeadLimits& limits) {
   keep_alive = true;
   framing = Framing::none;
   content_length = 0;
+  max_forwards = -1;
   count_ = 0;
   connection_ = {};
   if (head.size() > limits.bytes) {
     if (request_line(head).size() + 2 > limits.bytes)
-      return {414, "uri_too_long", "the request line is too long"};
-    return {431, "header_too_large", "the header section is too large"};
+      return {414, "uri_too_long", "the request line is longer than limits.header_bytes"};
+    return {431, "header_too_large", "the head is larger than limits.header_bytes"};
   }
   return RequestParser(*this, head, std::min(limits.fields, max_fields)).parse();
 }

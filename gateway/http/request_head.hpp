@@ -27,6 +27,7 @@ class RequestHead {
   bool idempotent = false;           // GET HEAD OPTIONS PUT DELETE TRACE (RFC 9110, 9.2.2)
   Framing framing = Framing::none;   // none, length or chunked
   std::uint64_t content_length = 0;  // with Framing::length
+  std::int64_t max_forwards = -1;    // of OPTIONS and TRACE (RFC 9110, 7.6.2); -1: none
   std::string_view upgrade;          // what it may switch to (upgrade.hpp); empty: nothing
 
   std::span<const Field> fields() const { return {fields_.data(), count_}; }

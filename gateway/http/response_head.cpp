@@ -41,7 +41,7 @@ class ResponseParser final : public beast::http::basic_parser<false> {
     if (refusal_) return bad_response(refusal_.message);
     if (error) return bad_response("the model server's response head is not valid");
     if (used != bytes_.size()) return bad_response("the head is not one head");
-    if (head_.status < 100) return bad_response("the status is below 100");
+    if (head_.status < 100 || head_.status > 599) return bad_response("the status is not 1xx-5xx");
     if (auto refusal = gate_framing()) return refusal;
     decide(to_head);
     return {};
@@ -68,8 +68,9 @@ class ResponseParser final : public beast::http::basic_parser<false> {
     const bool never_has_body = head_.status < 200 || head_.status == 204;
     if (never_has_body || to_head || head_.status == 304) {
       head_.framing = Framing::none;
-      // A sender that announces a body where none can be may well send it: reuse nothing.
-      if (never_has_body && (framing.codings != 0 || framing.length != 0)) head_.keep_alive = false;
+      // A sender that announces a body where none can be may well send it, after a moment even:
+      // docs/decisions/0020-announced-bodies.md.
+      if (framing.codings != 0 || framing.length != 0) head_.keep_alive = false;
     } else if (framing.codings != 0) {
       head_.framing = Framing::chunked;
     } else if (framing.lengths != 0) {

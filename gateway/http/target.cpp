@@ -1,5 +1,7 @@
 #include "http/target.hpp"
 
+#include <arpa/inet.h>
+
 #include "base/text.hpp"
 #include "http/syntax.hpp"
 
@@ -30,14 +32,11 @@ bool is_port(std::string_view text) {
 }
 
 bool is_ipv6_literal(std::string_view text) {
-  if (text.size() < 2 || text.size() > 45) return false;
-  std::size_t colons = 0;
-  for (const char c : text) {
-    const char folded = static_cast<char>(c | 0x20);
-    if (!is_digit(c) && !(folded >= 'a' && folded <= 'f') && c != ':' && c != '.') return false;
-    if (c == ':') ++colons;
-  }
-  return colons >= 2;
+  char terminated[INET6_ADDRSTRLEN] = {};
+  in6_addr address{};
+  if (text.size() >= sizeof terminated || text.find('\0') != std::string_view::npos) return false;
+  text.copy(terminated, text.size());
+  return ::inet_pton(AF_INET6, terminated, &address) == 1;
 }
 
 void split_query(std::string_view text, Target& out) {

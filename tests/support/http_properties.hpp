@@ -98,7 +98,7 @@ inline std::string request_violation(std::string_view bytes, bool trusted) {
 inline std::string response_violation(std::string_view bytes, bool to_head, bool to_http_1_0) {
   static ResponseHead head, again;
   if (head.parse(bytes, to_head, {})) return {};
-  if (head.status < 100 || head.status > 999) return "the status";
+  if (head.status < 100 || head.status > 599) return "the status";
   std::string out;
   build_response_head(
       out, head,

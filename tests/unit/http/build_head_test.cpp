@@ -69,6 +69,21 @@ TEST_CASE("Fields that belong to the client's connection end at the gateway") {
         "GET / HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nX-Hop-2: 3\r\n" + added + "\r\n");
 }
 
+TEST_CASE("A name that reads like the gateway's own where _ is - goes no further") {
+  CHECK(request("GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 6.6.6.6\r\nX-Forwarded_Proto: x\r\n"
+                "X_Real_IP: 6.6.6.6\r\nX_Request_Id: x\r\nContent_Length: 9\r\n"
+                "Transfer_Encoding: chunked\r\nx_custom: 1\r\nX_Model_Version: 2\r\n\r\n") ==
+        "GET / HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nx_custom: 1\r\nX_Model_Version: 2\r\n" + added +
+            "\r\n");
+}
+
+TEST_CASE("Max-Forwards leaves one lower, where it counts") {
+  CHECK(request("TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 05\r\nmax-forwards: 9\r\n\r\n") ==
+        "TRACE / HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nMax-Forwards: 8\r\n" + added + "\r\n");
+  CHECK(request("GET / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 5\r\n\r\n") ==
+        "GET / HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nMax-Forwards: 5\r\n" + added + "\r\n");
+}
+
 TEST_CASE("The Connection field cannot take away what the gateway or the upstream relies on") {
   CHECK(request("POST / HTTP/1.1\r\nHost: a\r\n"
                 "Connection: host, content-length, x-request-id, x-forwarded-for, forwarded\r\n"

@@ -60,4 +60,20 @@ TEST_CASE("A head that is not complete is refused as soon as it can be no reques
   CHECK(status(line + "a: " + std::string(9000, 'x')) == 431);
 }
 
+TEST_CASE("A response head that is not complete is refused as soon as it can be no response") {
+  const HeadLimits limits{.bytes = 100, .fields = 10};
+  const auto refused = [&](std::string_view bytes) {
+    return refuse_incomplete_response(bytes, limits).status;
+  };
+  for (const auto* fine :
+       {"", "H", "HTTP/1.", "HTTP/1.1 200 OK\r", "HTTP/1.1 200 OK\r\nA: b\r\n\r"})
+    CHECK(refused(fine) == 0);
+  for (const auto* broken :
+       {"h", "HTTP/2", "<html>", "\r\n", "HTTP/1.1 200 OK\nA: b", "HTTP/1.1 200\n",
+        "HTTP/1.1 200 OK\r\nA: b\n\n", "HTTP/1.1 200 OK\rA: b"})
+    CHECK(refused(broken) == 502);
+  CHECK(refused("HTTP/1.1 200 " + std::string(87, 'x')) == 0);
+  CHECK(refused("HTTP/1.1 200 " + std::string(88, 'x')) == 502);
+}
+
 }  // namespace canary::http

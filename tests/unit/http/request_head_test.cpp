@@ -124,6 +124,10 @@ TEST_CASE("A request needs exactly one valid Host") {
       {"empty brackets", get("Host: []\r\n"), 400},
       {"text behind the bracket", get("Host: [::1]a\r\n"), 400},
       {"a zone", get("Host: [fe80::1%25eth0]\r\n"), 400},
+      {"only colons", get("Host: [:::::]\r\n"), 400},
+      {"nine groups", get("Host: [1:2:3:4:5:6:7:8:9]\r\n"), 400},
+      {"eight groups", get("Host: [1:2:3:4:5:6:7:8]\r\n"), 0},
+      {"IPv4 in IPv6", get("Host: [::ffff:1.2.3.4]:80\r\n"), 0},
       {"HTTP/1.0 without", "GET / HTTP/1.0\r\n\r\n", 0},
       {"HTTP/1.0 with two", "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", 400},
       {"HTTP/1.0 with an invalid one", "GET / HTTP/1.0\r\nHost: a/b\r\n\r\n", 400},
@@ -144,6 +148,8 @@ TEST_CASE("A request line has one of the forms that are meant for a gateway") {
       {"asterisk-form", line("OPTIONS * HTTP/1.1"), 0},
       {"unknown method", line("PURGE /x HTTP/1.1"), 0},
       {"method of odd token characters", line("M-SEARCH!#$ /x HTTP/1.1"), 0},
+      {"the longest method", line(std::string(64, 'A') + " / HTTP/1.1"), 0},
+      {"a longer method", line(std::string(65, 'A') + " / HTTP/1.1"), 501},
       {"asterisk with GET", line("GET * HTTP/1.1"), 400},
       {"asterisk and more", line("OPTIONS *x HTTP/1.1"), 400},
       {"no slash", line("GET x HTTP/1.1"), 400},
@@ -368,6 +374,19 @@ TEST_CASE("100-continue is expected only by HTTP/1.1 requests with a body") {
   CHECK_FALSE(expects(post("Expect: 100-continue\r\nContent-Length: 0\r\n")));
   CHECK_FALSE(expects(post("Expect: 100-continue\r\n")));
   CHECK_FALSE(expects("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"));
+}
+
+TEST_CASE("Max-Forwards is counted for OPTIONS and TRACE alone") {
+  RequestHead head;
+  const auto hops = [&](const std::string& method, const std::string& value) {
+    const auto raw = method + " / HTTP/1.1\r\nHost: a\r\nMax-Forwards: " + value + "\r\n\r\n";
+    REQUIRE_FALSE(head.parse(raw, limits));
+    return head.max_forwards;
+  };
+  CHECK(hops("OPTIONS", "5") == 5);
+  CHECK(hops("TRACE", "0") == 0);
+  CHECK(hops("TRACE", "x") == -1);
+  CHECK(hops("GET", "5") == -1);
 }
 
 TEST_CASE("Only the methods that RFC 9110 names are idempotent, in their exact case") {
