@@ -92,7 +92,7 @@ reactor::Task<bool> Exchange::read_head() {
     const Woken woken = co_await session_.wake(deadline);
     if (woken == Woken::shutdown) co_return false;
     if (woken == Woken::expired) {
-      refused_ = {408, "header_timeout", "the request head did not arrive in time"};
+      refused_ = {408, "header_timeout", "the request head did not arrive within timeouts.header"};
       co_return !in.empty();
     }
   }
@@ -115,17 +115,19 @@ bool Exchange::admit() {
   is_head_ = head.is_head;
   expect_continue_ = head.expect_continue;
   keep_alive_ = head.keep_alive;
-  has_body_ = head.framing != http::Framing::none;
+  has_body_ = !http::BodyReader(head.framing, head.content_length).done();
   asks_to_switch_ = !head.upgrade.empty();
   parsed_ = true;
   take_request_id(head.find("X-Request-Id"));
   if (worker_.samples_access()) ((logged_request_ = head.method) += ' ') += head.target;
   if (internal()) return false;
-  if (head.framing == http::Framing::length && head.content_length > table_->limits.request_body) {
+  if (head.framing == http::Framing::length && head.content_length > table_->limits.request_body)
     refused_ = {413, "request_too_large", "the request body is larger than limits.request_body"};
-    return false;
-  }
-  return true;
+  else if (head.max_forwards == 0 && head.method == "OPTIONS")
+    refused_ = {204, {}, {}};  // RFC 9110, 7.6.2: answered here, as by the final recipient
+  else if (head.max_forwards == 0)
+    refused_ = {501, "not_implemented", "the gateway itself answers no TRACE"};
+  return refused_.status == 0;
 }
 
 // The client's own when it is sane, else a new one. Every answer carries it, refusals included.

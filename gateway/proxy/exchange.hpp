@@ -61,6 +61,8 @@ class Exchange {
 
   // exchange_reply.cpp: from the head that is sent to the response's head
   void send_request();
+  void pass_interim();
+  void send_interim();
   reactor::Task<Reply> await_reply();
   std::optional<Reply> upload_step();
   std::optional<Reply> receive_reply();
@@ -108,12 +110,13 @@ class Exchange {
   std::shared_ptr<const traffic::VersionAnswers> answers_;  // keeps own_body_ alive
   std::string logged_request_;  // method and target, when this request is logged
 
-  traffic::Draw draw_{};            // kept when the pick is made again
-  std::size_t head_size_ = 0;       // of the request head at the front of session_.in()
-  std::size_t retained_ = 0;        // request bytes kept there for a retry or a 101
-  std::size_t replayed_ = 0;        // body bytes among them
-  std::string_view continue_left_;  // of go_on
-  std::string_view protocol_;       // of a 101, in reply(), until its head is built
+  traffic::Draw draw_{};           // kept when the pick is made again
+  std::size_t head_size_ = 0;      // of the request head at the front of session_.in()
+  std::size_t retained_ = 0;       // request bytes kept there for a retry or a 101
+  std::size_t replayed_ = 0;       // body bytes among them
+  std::string interim_;            // a 1xx of the upstream's that is passed on
+  std::string_view interim_left_;  // of interim_ or go_on: still to be sent to the client
+  std::string_view protocol_;      // of a 101, in reply(), until its head is built
   std::size_t reply_scanned_ = 0, reply_size_ = 0;
   MonoTime progress_at_{};  // when the direction that is waited for last moved
   MonoTime sent_at_{};      // the last request byte left

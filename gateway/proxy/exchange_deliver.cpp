@@ -135,7 +135,10 @@ reactor::Task<bool> Exchange::answer() {
   const MonoTime now = worker_.reactor().now();
   record_.finish(refused_.outcome, now, received(), 0);
   status_sent_ = own_body_ ? 200 : refused_.status;
-  if (request_id_size_ == 0) take_request_id({});  // the head was not understood
+  if (!parsed_) {  // the head was not understood
+    take_request_id({});
+    is_head_ = session_.in().view().starts_with("HEAD ");
+  }
   log_access();
   const bool silent = !own_body_ && refused_.status == 0;
   if (silent) co_return false;
@@ -158,11 +161,11 @@ reactor::Task<bool> Exchange::answer() {
   }
 }
 
-// A `100 Continue` that was begun must be ended; one that was not is void by now.
+// What was begun must be ended; a `100 Continue` that was not is void by now.
 void Exchange::begin_answer() {
   worker_.scratch.clear();
-  if (continue_left_.size() < go_on.size()) worker_.scratch = continue_left_;
-  continue_left_ = {};
+  if (interim_left_ != go_on) worker_.scratch = interim_left_;
+  interim_left_ = {};
 }
 
 std::uint64_t Exchange::received() const {

@@ -37,7 +37,7 @@ void Exchange::send_request() {
                             .client_address = session_.peer(),
                             .request_id = request_id(),
                             .trust_forwarded = trusts_peer()});
-  if (expect_continue_ && !whole) continue_left_ = go_on;
+  if (expect_continue_ && !whole) interim_left_ = go_on;
   const std::uint64_t limit = table_->limits.request_body;
   const bool chunked = head.framing == http::Framing::chunked;
   if (replayable_ || asks_to_switch_) {
@@ -57,10 +57,7 @@ void Exchange::send_request() {
 
 reactor::Task<Exchange::Reply> Exchange::await_reply() {
   for (;;) {
-    if (!continue_left_.empty()) {
-      const reactor::Io io = session_.client().send(continue_left_);
-      continue_left_.remove_prefix(io.bytes);
-    }
+    send_interim();
     if (!upload_done_ && !upload_broken_) {
       const auto failed = upload_step();
       if (failed) co_return *failed;
@@ -86,7 +83,7 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
   switch (progress) {
     case Relay::Progress::done:
       upload_done_ = true;
-      sent_at_ = now;
+      if (!retried_) sent_at_ = now;
       record_.request_sent(now);
       return std::nullopt;
     case Relay::Progress::want_input:
@@ -95,7 +92,7 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
       return std::nullopt;
     case Relay::Progress::sink_failed:  // an answer may have come before the connection broke
       upload_broken_ = true;
-      sent_at_ = now;
+      if (!retried_) sent_at_ = now;
       return std::nullopt;
     case Relay::Progress::source_ended:
     case Relay::Progress::source_failed:
@@ -113,6 +110,7 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
 // Reads what the upstream has sent, up to and including a final response head.
 std::optional<Exchange::Reply> Exchange::receive_reply() {
   reactor::Buffer& reply = session_.reply();
+  const http::HeadLimits limits{table_->limits.header_bytes, http::max_fields};
   for (;;) {
     const std::size_t head_size = http::find_head_end(reply.view(), reply_scanned_);
     if (head_size > 0) {
@@ -120,12 +118,8 @@ std::optional<Exchange::Reply> Exchange::receive_reply() {
       if (parsed) return parsed;
       continue;
     }
-    if (reply.size() > table_->limits.header_bytes)
-      return refuse(502, "upstream_bad_response", "the model server's response head is too large",
-                    Outcome::bad_output);
-    if (!std::string_view("HTTP/1.").starts_with(reply.view().substr(0, 7)))
-      return refuse(502, "upstream_bad_response", "the model server did not answer with HTTP/1",
-                    Outcome::bad_output);
+    if (const auto refusal = http::refuse_incomplete_response(reply.view(), limits))
+      return refuse(502, "upstream_bad_response", refusal.message, Outcome::bad_output);
     const reactor::Io io = upstream_->socket.receive(reply.prepare(least_room));
     switch (io.status) {
       case reactor::IoStatus::ok:
@@ -155,9 +149,27 @@ std::optional<Exchange::Reply> Exchange::parse_reply(std::size_t head_size) {
   if (++interim_responses_ > most_interim_responses)
     return refuse(502, "upstream_bad_response", "the model server sends 1xx without end",
                   Outcome::bad_output);
+  pass_interim();
   reply.consume(head_size);
   reply_scanned_ = 0;
   return std::nullopt;
+}
+
+// A 1xx goes on to a client that knows of it; 100 is ours to say, for we take Expect. One that the
+// client does not take in time is dropped instead of piled up: it is not needed.
+void Exchange::pass_interim() {
+  send_interim();
+  if (http_1_0_ || worker_.response.status == 100 || !interim_left_.empty()) return;
+  interim_.clear();
+  http::build_response_head(interim_, worker_.response, {});
+  interim_left_ = interim_;
+  send_interim();
+}
+
+void Exchange::send_interim() {
+  if (interim_left_.empty()) return;
+  const reactor::Io io = session_.client().send(interim_left_);
+  interim_left_.remove_prefix(io.bytes);
 }
 
 // The connection ended before the response head was whole. `error`: an errno, 0 for an orderly end.
@@ -165,6 +177,8 @@ Exchange::Reply Exchange::reply_broken(int error) {
   const bool untouched = session_.reply().empty() && interim_responses_ == 0;
   const bool race = untouched && upstream_->reused;  // with the upstream's own keep-alive timeout
   if (race && replayable_) {
+    // What the first try took is gone: there is one timeouts.first_byte for both.
+    if (sent_at_ == MonoTime{}) sent_at_ = worker_.reactor().now();
     retried_ = true;
     head_fresh_ = false;
     retained_ = replayed_ = 0;
@@ -191,7 +205,7 @@ MonoTime Exchange::reply_deadline() const {
 Exchange::Reply Exchange::reply_expired(MonoTime now) {
   const bool uploading = !upload_done_ && !upload_broken_;
   if (uploading && waits_for_client_)
-    return refuse(408, "body_timeout", "the request body did not arrive in time",
+    return refuse(408, "body_idle_timeout", "no request bytes came for timeouts.body_idle",
                   Outcome::client_abort);
   if (now >= total_deadline())
     return refuse(504, "upstream_total_timeout",

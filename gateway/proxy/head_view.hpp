@@ -11,7 +11,8 @@ class HeadView final : public traffic::RequestView {
   HeadView(const http::RequestHead& head, std::string_view client_address)
       : head_(head), client_address_(client_address) {}
   std::string_view host() const override { return head_.authority; }
-  std::string_view path() const override { return head_.path; }
+  /// `OPTIONS *` asks about the whole server: it goes where every path goes.
+  std::string_view path() const override { return head_.path == "*" ? "/" : head_.path; }
   std::string_view query() const override { return head_.query; }
   std::string_view header(std::string_view name) const override { return head_.find(name); }
   std::string_view client_address() const override { return client_address_; }

@@ -13,9 +13,12 @@
 namespace canary::proxy {
 namespace {
 
-// How long a connection that we end waits for the client to read our last answer and close.
-constexpr Duration linger_time = std::chrono::seconds(1);
-constexpr std::size_t linger_bytes = 1 << 20;
+// How long a connection that we end waits for the client to read our last answer and close: for a
+// moment of silence, and longer while it still sends what was refused.
+constexpr Duration linger_silence = std::chrono::seconds(1);
+constexpr Duration linger_time = std::chrono::seconds(5);
+constexpr std::size_t linger_bytes = 64 << 20;
+constexpr std::size_t linger_turn = 512 << 10;
 // How long an idle connection may still bring a request when the worker drains: its answer then
 // says `Connection: close`, so that no client meets a closed connection in mid-send.
 constexpr Duration drain_idle = std::chrono::seconds(1);
@@ -100,15 +103,20 @@ reactor::Task<> Session::linger() {
   if (!client_.open() || client_.hung_up()) co_return;
   in_.clear();
   if (::shutdown(client_.fd(), SHUT_WR) != 0) co_return;
-  const MonoTime deadline = worker_.reactor().now() + linger_time;
-  std::size_t dropped = 0;
+  const MonoTime end = worker_.reactor().now() + linger_time;
+  std::size_t dropped = 0, in_turn = 0;
   while (dropped < linger_bytes) {
     const reactor::Io io = client_.receive(in_.prepare(least_room));
     in_.clear();
     dropped += io.bytes;
-    if (io.status == reactor::IoStatus::ok) continue;
-    if (io.status != reactor::IoStatus::again) co_return;
-    const Woken woken = co_await wake(deadline);
+    in_turn += io.bytes;
+    const bool sends = io.status == reactor::IoStatus::ok;
+    if (sends && in_turn < linger_turn) continue;
+    if (!sends && io.status != reactor::IoStatus::again) co_return;
+    in_turn = 0;
+    const MonoTime deadline = std::min(end, worker_.reactor().now() + linger_silence);
+    auto pause = sends ? give_way(deadline) : wake(deadline);
+    const Woken woken = co_await pause;
     if (woken != Woken::event) co_return;
   }
 }

@@ -66,7 +66,7 @@ TEST_CASE("A client's broken, oversized or stalled body is its own fault") {
           {{"bad chunk", "4\r\npart\r\nzz\r\n", 400, "bad_chunk"},
            {"too large", "4\r\npart\r\n20\r\n" + std::string(32, 'x') + "\r\n", 413,
             "request_too_large"},
-           {"stalled", "4\r\npart\r\n", 408, "body_timeout"}}));
+           {"stalled", "4\r\npart\r\n", 408, "body_idle_timeout"}}));
   CAPTURE(name);
   Gate ended;
   Upstream upstream(reads_on(ended));

@@ -116,6 +116,35 @@ TEST_CASE("100 Continue is said once, when the body is wanted, and Expect goes n
   CHECK(client.ask(post("/", "body", "Expect: 100-continue\r\n")).status() == 200);
 }
 
+TEST_CASE("1xx goes on to a client that knows of it, but for 100, which is the gateway's to say") {
+  Upstream upstream(
+      always("HTTP/1.1 100 Continue\r\n\r\n"
+             "HTTP/1.1 103 Early\r\nLink: </a>\r\nConnection: X\r\nX: 1\r\n\r\n" +
+             ok("done")));
+  RunningWorker gateway(one_model(upstream.port));
+  Client client(gateway.port);
+  client.send(get("/"));
+  Message interim;
+  REQUIRE(read_head(client, interim));
+  CHECK(interim.head == "HTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n");
+  CHECK(read_message(client).body == "done");
+  Client old(gateway.port);
+  old.send("GET / HTTP/1.0\r\n\r\n");
+  CHECK(read_message(old).status() == 200);
+}
+
+TEST_CASE("OPTIONS that may go no further is answered here, and TRACE is not") {
+  Upstream upstream(always(ok("x")));
+  RunningWorker gateway(one_model(upstream.port));
+  Client client(gateway.port);
+  const std::string end = " HTTP/1.1\r\nHost: gw\r\nMax-Forwards: 0\r\n\r\n";
+  CHECK(client.ask("OPTIONS /x" + end).head.starts_with("HTTP/1.1 204 "));
+  CHECK(client.ask("TRACE /x" + end).status() == 501);
+  CHECK(upstream.seen().empty());
+  CHECK(client.ask("OPTIONS * HTTP/1.1\r\nHost: gw\r\n\r\n").body == "x");
+  CHECK(upstream.seen()[0].start_line() == "OPTIONS * HTTP/1.1");
+}
+
 TEST_CASE("Without an upstream the body is not asked for") {
   const RefusingPort refusing;
   RunningWorker gateway(one_model(refusing.port));
