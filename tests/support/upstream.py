@@ -23,6 +23,7 @@ class Exchange:
 
     def __init__(self, connection, head):
         self.connection, self.head = connection, head
+        self.offset = connection.arrived - len(connection.buffer) - len(head) - 4
         self.line, self.headers = parse_head(head)
         self.method, self.target, _ = self.line.split(" ")
         self.body = b""
@@ -47,6 +48,10 @@ class Exchange:
         elif self.get("Content-Length"):
             self.body = self.connection.exactly(int(self.get("Content-Length")))
         return self.body
+
+    def raw(self):
+        """Every byte from this request's first on, as they came (the connection's first 1 MiB)."""
+        return bytes(self.connection.received[self.offset:])
 
     def send(self, data):
         self.connection.socket.sendall(data)
@@ -74,12 +79,15 @@ class Connection:
         self.socket.settimeout(60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer, self.open = b"", True
+        self.received, self.arrived = bytearray(), 0
 
     def more(self):
         data = self.socket.recv(1 << 18)
         if not data:
             raise EOFError("the gateway closed the connection")
         self.owner.count_bytes(len(data))
+        self.arrived += len(data)
+        self.received += data[:max(0, (1 << 20) - len(self.received))]
         self.buffer += data
 
     def until(self, mark):
