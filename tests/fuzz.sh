@@ -5,7 +5,7 @@ set -eu
 seconds=${1:-60}
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$root/build/fuzz
-targets="fuzz_request_head fuzz_response_head fuzz_chunked_body fuzz_config"
+targets="fuzz_request_head fuzz_response_head fuzz_chunked_body fuzz_request_stream fuzz_config"
 
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" \

@@ -12,6 +12,7 @@
 #include "http/body.hpp"
 #include "http/build_head.hpp"
 #include "http/upgrade.hpp"
+#include "support/http_oracle.hpp"
 
 namespace canary::http {
 
@@ -68,6 +69,8 @@ inline std::string request_violation(std::string_view bytes, bool trusted) {
   }
   bytes = bytes.substr(0, size);
   if (head.parse(bytes, limits)) return {};
+  if (const auto problem = oracle::request_problem(bytes); !problem.empty())
+    return "it is accepted in spite of " + problem;
   for (auto cut = bytes.size() - 1; cut > 0 && bytes.size() < 300; --cut)
     if (refuse_incomplete(bytes.substr(0, cut), limits)) return "its first part is refused";
   std::string out;
@@ -98,6 +101,8 @@ inline std::string request_violation(std::string_view bytes, bool trusted) {
 inline std::string response_violation(std::string_view bytes, bool to_head, bool to_http_1_0) {
   static ResponseHead head, again;
   if (head.parse(bytes, to_head, {})) return {};
+  if (const auto problem = oracle::response_problem(bytes); !problem.empty())
+    return "it is accepted in spite of " + problem;
   if (head.status < 100 || head.status > 599) return "the status";
   std::string out;
   build_response_head(
@@ -165,6 +170,61 @@ inline std::string chunked_violation(std::string_view wire, std::uint32_t seed) 
                                    [](std::size_t left) { return left; }) != whole)
     return "what follows the body matters";
   return {};
+}
+
+/// Reads one connection's requests as the gateway does, in pieces whose sizes next_size(left)
+/// gives: what would be forwarded, and whether the connection ended in a refusal.
+template <class F>
+std::string read_requests(std::string_view stream, F&& next_size) {
+  std::string log, buffer;
+  RequestHead head;
+  BodyReader body;
+  std::size_t scanned = 0;
+  bool in_body = false;
+  while (!stream.empty()) {
+    const auto size = std::clamp<std::size_t>(next_size(stream.size()), 1, stream.size());
+    buffer += stream.substr(0, size);
+    stream.remove_prefix(size);
+    while (!buffer.empty()) {
+      if (in_body) {
+        const auto step = body.feed(buffer.data(), buffer.size());
+        log.append(buffer, 0, step.data);
+        buffer.erase(0, step.consumed);
+        if (step.failed) return log + "|broken";
+        if (body.done()) log += '|';
+        in_body = !body.done();
+        continue;
+      }
+      if (const auto empty = leading_empty_lines(buffer); empty > 0) {
+        buffer.erase(0, empty);
+        scanned = 0;
+      }
+      const auto head_size = find_head_end(buffer, scanned);
+      if (head_size == 0 && refuse_incomplete(buffer, {})) return log + "|refused";
+      if (head_size == 0) break;
+      if (head.parse(std::string_view(buffer).substr(0, head_size), {})) return log + "|refused";
+      ((log += head.method) += ' ') += head.target;
+      log += '|';
+      body = BodyReader(head.framing, head.content_length);
+      in_body = !body.done();
+      buffer.erase(0, head_size);
+      scanned = 0;
+    }
+  }
+  return log;
+}
+
+/// A refusal may come early, when the bytes that have come can be no request: what was read before
+/// it is the same all the same.
+inline std::string stream_violation(std::string_view stream, std::uint32_t seed) {
+  const auto whole = read_requests(stream, [](std::size_t left) { return left; });
+  const auto bytewise = read_requests(stream, [](std::size_t) { return 1; });
+  const auto cut = read_requests(stream, [&](std::size_t left) {
+    seed = seed * 1664525 + 1013904223;
+    return 1 + (seed >> 16) % left;
+  });
+  if (whole == bytewise && whole == cut) return {};
+  return "how the bytes were cut matters:\n" + whole + "\n" + bytewise + "\n" + cut;
 }
 
 }  // namespace canary::http
