@@ -175,9 +175,8 @@ bool append_response_framing(std::string& out, const ResponseHead& response,
       append_length(out, response.content_length);
       return true;
     case Framing::none: {
-      const auto length = response.find("Content-Length");
-      if (!length.empty() && !has_no_length(response.status))
-        append_line(out, "Content-Length: ", length);
+      const bool tells = response.find("Content-Length").data() != nullptr;
+      if (tells && !has_no_length(response.status)) append_length(out, response.content_length);
       return true;
     }
     case Framing::chunked:

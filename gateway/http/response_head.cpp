@@ -66,6 +66,7 @@ class ResponseParser final : public beast::http::basic_parser<false> {
     const auto& options = head_.connection_;
     head_.keep_alive = !options.close && (!head_.http_1_0 || options.keep_alive);
     const bool never_has_body = head_.status < 200 || head_.status == 204;
+    if (!never_has_body) head_.content_length = framing.length;
     if (never_has_body || to_head || head_.status == 304) {
       head_.framing = Framing::none;
       // A sender that announces a body where none can be may well send it, after a moment even:
@@ -75,7 +76,6 @@ class ResponseParser final : public beast::http::basic_parser<false> {
       head_.framing = Framing::chunked;
     } else if (framing.lengths != 0) {
       head_.framing = Framing::length;
-      head_.content_length = framing.length;
     } else {
       head_.framing = Framing::until_close;
       head_.keep_alive = false;

@@ -21,7 +21,7 @@ class ResponseHead {
   bool keep_alive = true;    // the upstream will take another request on this connection
   bool retry_after = false;  // has a Retry-After field
   Framing framing = Framing::none;
-  std::uint64_t content_length = 0;
+  std::uint64_t content_length = 0;  // with Framing::none: of the body it tells of
 
   std::span<const Field> fields() const { return {fields_.data(), count_}; }
   std::string_view find(std::string_view name) const;
