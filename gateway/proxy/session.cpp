@@ -17,7 +17,6 @@ namespace {
 // moment of silence, and longer while it still sends what was refused.
 constexpr Duration linger_silence = std::chrono::seconds(1);
 constexpr Duration linger_time = std::chrono::seconds(5);
-constexpr std::size_t linger_bytes = 64 << 20;
 constexpr std::size_t linger_turn = 512 << 10;
 // How long an idle connection may still bring a request when the worker drains: its answer then
 // says `Connection: close`, so that no client meets a closed connection in mid-send.
@@ -104,11 +103,10 @@ reactor::Task<> Session::linger() {
   in_.clear();
   if (::shutdown(client_.fd(), SHUT_WR) != 0) co_return;
   const MonoTime end = worker_.reactor().now() + linger_time;
-  std::size_t dropped = 0, in_turn = 0;
-  while (dropped < linger_bytes) {
+  std::size_t in_turn = 0;
+  for (;;) {
     const reactor::Io io = client_.receive(in_.prepare(least_room));
     in_.clear();
-    dropped += io.bytes;
     in_turn += io.bytes;
     const bool sends = io.status == reactor::IoStatus::ok;
     if (sends && in_turn < linger_turn) continue;

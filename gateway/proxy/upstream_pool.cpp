@@ -24,9 +24,11 @@ UpstreamLease UpstreamPool::take(std::uint32_t endpoint) {
   while (!stack.empty()) {
     UpstreamLease lease = std::move(stack.back());
     stack.pop_back();
-    // Readable: unasked bytes, told in this very batch of events.
+    // Readable: unasked bytes, told in this very batch of events. What was put in since then (the
+    // client pipelines) has to be asked.
     if (lease->idle_until <= reactor_.now() || lease->socket.hung_up() || lease->socket.readable())
       continue;
+    if (lease->idle_since_batch == reactor_.batch() && lease->socket.has_input()) continue;
     lease->reused = true;
     return lease;
   }
@@ -66,6 +68,7 @@ void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t mos
   }
   lease->socket.owner = this;
   lease->idle_until = reactor_.now() + keep;
+  lease->idle_since_batch = reactor_.batch();
   stack.push_back(std::move(lease));
   reactor_.wheel().arm_if_idle(*this, reactor_.now() + sweep_interval);
 }

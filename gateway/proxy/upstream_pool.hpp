@@ -3,6 +3,7 @@
 // One pool per worker; one thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct UpstreamConnection {
   reactor::Socket socket;
   std::uint32_t endpoint = 0;
   bool reused = false;             // it has carried a request before
-  reactor::MonoTime idle_until{};  // meaningful while idle
+  reactor::MonoTime idle_until{};  // meaningful while idle, as is the next
+  std::uint64_t idle_since_batch = 0;
 };
 
 /// Closes the connection of a lease that is not given back, whatever the way out.

@@ -2,6 +2,7 @@
 // and owns everything registered in it; only inbox().post() may be called from elsewhere.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -46,6 +47,8 @@ class Reactor {
 
   /// The time of the event that is being handled: the clock is read once per event.
   MonoTime now() const { return now_; }
+  /// Which batch of events is handled: the flags of sockets are as new as its beginning.
+  std::uint64_t batch() const { return batch_; }
   TimerWheel& wheel() { return wheel_; }
   Inbox& inbox() { return inbox_; }
 
@@ -69,6 +72,7 @@ class Reactor {
   int epoll_ = -1;
   bool stopped_ = false;
   MonoTime now_;
+  std::uint64_t batch_ = 0;
   TimerWheel wheel_;
   Inbox inbox_;
   std::vector<Retired> retired_;

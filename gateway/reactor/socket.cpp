@@ -25,6 +25,11 @@ Io Socket::receive(std::span<char> into) {
   }
 }
 
+bool Socket::has_input() const {
+  char byte = 0;
+  return ::recv(fd_, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN;
+}
+
 Io Socket::send(std::span<const char> bytes) {
   const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
   return send(std::span(&part, 1));

@@ -48,6 +48,8 @@ class Socket {
   void expect_events() { readable_ = writable_ = false; }
 
   Io receive(std::span<char> into);
+  /// Asks the kernel, whatever events have told: is there anything to read, or an end?
+  bool has_input() const;
   Io send(std::span<const char> bytes);
   Io send(std::span<const iovec> parts);
 

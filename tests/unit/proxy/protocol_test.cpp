@@ -229,6 +229,35 @@ TEST_CASE("Unasked bytes, or the end, on an idle upstream connection drop it bef
   CHECK(gateway.stable().by_code == std::map<std::string, std::uint64_t>{{"ok 200", 2}});
 }
 
+TEST_CASE("Unasked bytes that no event has told of yet are found by a pipelined request") {
+  const bool speaks = GENERATE(false, true);
+  Gate speak, spoken;
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    peer.wire.send(ok("first"));
+    speak.wait();
+    if (speaks) peer.wire.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL");
+    spoken.open();
+    peer.wire.receive_all();
+  });
+  RunningWorker gateway(one_model(upstream.port));
+  const std::uint32_t id = gateway.table(0)->models[0].stable.endpoints[0].id;
+  CHECK(Client(gateway.port).ask(get("/")).body == "first");
+  bool taken = false;
+  REQUIRE(gateway.eventually([&] {  // it goes back a moment after the client has its answer
+    return gateway.ask([&](Worker& worker) {
+      UpstreamLease lease = worker.upstreams().take(id);
+      if (!lease) return false;
+      worker.upstreams().put(std::move(lease), 4s, 64);
+      speak.open();
+      spoken.wait();  // the bytes are in the kernel, and the loop has not asked it
+      taken = worker.upstreams().take(id) != nullptr;
+      return true;
+    });
+  }));
+  CHECK(taken == !speaks);
+}
+
 TEST_CASE(
     "An answer that does not end its connection's framing cleanly closes it: 204 with a body") {
   Upstream upstream([](Peer& peer) {
