@@ -161,11 +161,12 @@ class Client : public Wire {
  public:
   explicit Client(std::uint16_t port, int receive_buffer = 0)
       : Wire(connect_to(port, receive_buffer)) {}
-  /// The final answer; interim ones are passed over.
+  /// The final answer, 101 among them; interim ones are passed over.
   Message ask(std::string_view request, Kind kind = Kind::response) {
     send(request);
     Message answer = read_message(*this, kind);
-    while (answer.status() >= 100 && answer.status() < 200) answer = read_message(*this, kind);
+    while (answer.status() >= 100 && answer.status() < 200 && answer.status() != 101)
+      answer = read_message(*this, kind);
     return answer;
   }
 };
