@@ -178,7 +178,7 @@ def test_what_waits_is_told_after_the_gateway_comes_back(split, receivers, end):
     gateway = split([webhook(dead), webhook(good)])
     roll_back(gateway)
     [told] = good.wait_for_kind("rollback")
-    wait_until(lambda: gateway.status()["durable"], 10, "the decision is committed")
+    wait_until(lambda: gateway.model()["durable"], 10, "the decision is committed")
     getattr(gateway, end)()
     back = receivers(again=dead)
     gateway.restart()
