@@ -21,23 +21,24 @@ bool is_too_slow(const LatencyBounds& bounds, const Observation& o) {
   return bounds.trigger > base::Duration::zero() && latency && *latency > bounds.trigger;
 }
 
-void record_latency(LatencyCell& cell, const LatencyBounds& bounds, const Observation& o) {
+void record_latency(LatencyCell& cell, const LatencyBounds& bounds, const Observation& o,
+                    std::uint64_t n) {
   if (o.outcome != Outcome::ok || !o.evidence) return;
   const auto latency = judged_latency(bounds, o);
   if (!latency) return;
-  cell.evidence.add(*latency);
+  cell.evidence.add(*latency, n);
   const bool has_slo = bounds.slo > base::Duration::zero();
   const bool has_trigger = bounds.trigger > base::Duration::zero();
   if (!o.counted_slow_slo) {
-    cell.samples.add();
-    if (has_slo && *latency > bounds.slo) cell.over_slo.add();
+    cell.samples.add(n);
+    if (has_slo && *latency > bounds.slo) cell.over_slo.add(n);
   }
-  if (!o.counted_slow_trigger && has_trigger && *latency > bounds.trigger) cell.over_trigger.add();
+  if (!o.counted_slow_trigger && has_trigger && *latency > bounds.trigger) cell.over_trigger.add(n);
 }
 
 }  // namespace
 
-void CodeCounters::add(Outcome outcome, std::uint16_t code) {
+void CodeCounters::add(Outcome outcome, std::uint16_t code, std::uint64_t n) {
   // The first slots belong to the pairs with code 0, so that these always find room.
   const auto none = static_cast<std::size_t>(outcome);
   const std::uint32_t base_key = 1 + static_cast<std::uint32_t>(outcome) * 1000;
@@ -53,7 +54,7 @@ void CodeCounters::add(Outcome outcome, std::uint16_t code) {
       break;
     }
   }
-  counts_[slot].add();
+  counts_[slot].add(n);
   if (keys_[slot].load(std::memory_order_relaxed) == 0)
     keys_[slot].store(slot == none ? base_key : key, std::memory_order_release);
 }
@@ -71,11 +72,12 @@ std::vector<base::Duration> exported_bounds(const LatencyBounds& bounds) {
   return all;
 }
 
-void BoundedHistogram::add(const std::vector<base::Duration>& bounds, base::Duration value) {
+void BoundedHistogram::add(const std::vector<base::Duration>& bounds, base::Duration value,
+                           std::uint64_t n) {
   const auto at = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
-  counts[std::min(static_cast<std::size_t>(at), max_bounds)].add();
+  counts[std::min(static_cast<std::size_t>(at), max_bounds)].add(n);
   const auto us = std::chrono::duration_cast<microseconds>(value).count();
-  sum_us.add(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)));
+  sum_us.add(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)) * n);
 }
 
 std::uint64_t VersionStats::in_flight() const {
@@ -94,27 +96,27 @@ base::MonoTime VersionStats::last_failure() const {
 }
 
 void record(RequestCell& requests, LatencyCell& latency, const LatencyCells& epoch,
-            const Observation& o) {
-  requests.by_code.add(o.outcome, o.code);
-  requests.by_outcome[static_cast<std::size_t>(o.outcome)].add();
-  requests.bytes_received.add(o.bytes_received);
-  requests.bytes_sent.add(o.bytes_sent);
+            const Observation& o, std::uint64_t n) {
+  requests.by_code.add(o.outcome, o.code, n);
+  requests.by_outcome[static_cast<std::size_t>(o.outcome)].add(n);
+  requests.bytes_received.add(o.bytes_received * n);
+  requests.bytes_sent.add(o.bytes_sent * n);
   if (o.evidence && is_evidence(o.outcome)) {
-    requests.evidence.add();
-    if (o.error) requests.evidence_errors.add();
+    requests.evidence.add(n);
+    if (o.error) requests.evidence_errors.add(n);
     if (o.error || is_too_slow(epoch.bounds, o)) requests.note_failure(o.at);
   }
-  record_latency(latency, epoch.bounds, o);
-  if (o.total) latency.duration.add(epoch.exported, *o.total);
-  if (o.first_byte) latency.first_byte.add(epoch.exported, *o.first_byte);
-  requests.finished.add();
+  record_latency(latency, epoch.bounds, o, n);
+  if (o.total) latency.duration.add(epoch.exported, *o.total, n);
+  if (o.first_byte) latency.first_byte.add(epoch.exported, *o.first_byte, n);
+  requests.finished.add(n);
 }
 
-void record_slow_slo(LatencyCell& latency) {
-  latency.samples.add();
-  latency.over_slo.add();
+void record_slow_slo(LatencyCell& latency, std::uint64_t n) {
+  latency.samples.add(n);
+  latency.over_slo.add(n);
 }
 
-void record_slow_trigger(LatencyCell& latency) { latency.over_trigger.add(); }
+void record_slow_trigger(LatencyCell& latency, std::uint64_t n) { latency.over_trigger.add(n); }
 
 }  // namespace canary::stats

@@ -42,7 +42,7 @@ struct LatencyBounds {
 /// When it is full, further pairs are counted under their outcome with code 0 ("none").
 class CodeCounters {
  public:
-  void add(Outcome outcome, std::uint16_t code);
+  void add(Outcome outcome, std::uint16_t code, std::uint64_t n = 1);
   template <class F>  // f(Outcome, code, count)
   void for_each(F&& f) const;
 
@@ -75,7 +75,7 @@ std::vector<base::Duration> exported_bounds(const LatencyBounds& bounds);
 class BoundedHistogram {
  public:
   static constexpr std::size_t max_bounds = 24;
-  void add(const std::vector<base::Duration>& bounds, base::Duration value);
+  void add(const std::vector<base::Duration>& bounds, base::Duration value, std::uint64_t n = 1);
   std::array<Counter, max_bounds + 1> counts;  // counts[i]: bounds[i-1] < value <= bounds[i]
   Counter sum_us;
 };
@@ -137,13 +137,14 @@ struct Observation {
 /// Records a finished request: its one charge. By the worker that served it.
 /// Latency evidence is that of `ok` responses only (failures are fast and flatter a broken
 /// version). A request that was counted slow in flight is not counted again when it ends.
+/// `n` requests that are alike in everything are recorded at once: a rehearsal has millions.
 void record(RequestCell& requests, LatencyCell& latency, const LatencyCells& epoch,
-            const Observation& observation);
+            const Observation& observation, std::uint64_t n = 1);
 
 /// A request that is still waiting has passed the SLO or the trigger: counts as slow now. Only for
 /// requests that are evidence; the SLO before the trigger, each at most once per request.
-void record_slow_slo(LatencyCell& latency);
-void record_slow_trigger(LatencyCell& latency);
+void record_slow_slo(LatencyCell& latency, std::uint64_t n = 1);
+void record_slow_trigger(LatencyCell& latency, std::uint64_t n = 1);
 
 template <class F>
 void CodeCounters::for_each(F&& f) const {

@@ -32,16 +32,28 @@ base::Duration Histogram::middle(std::size_t bucket) {
 }
 
 void Histogram::Snapshot::add(const Histogram& histogram) {
-  if (buckets_.empty()) buckets_.resize(bucket_count);
-  for (std::size_t i = 0; i < bucket_count; ++i)
-    buckets_[i] += histogram.buckets_[i].load(std::memory_order_relaxed);
+  const std::size_t low = histogram.low_.load(std::memory_order_relaxed);
+  const std::size_t high = histogram.high_.load(std::memory_order_relaxed);
+  if (low >= high) return;
+  if (buckets_.empty()) first_ = low;
+  if (low < first_) {
+    buckets_.insert(buckets_.begin(), first_ - low, 0);
+    first_ = low;
+  }
+  if (high > first_ + buckets_.size()) buckets_.resize(high - first_);
+  for (std::size_t i = low; i < high; ++i)
+    buckets_[i - first_] += histogram.buckets_[i].load(std::memory_order_relaxed);
 }
 
 Histogram::Snapshot Histogram::Snapshot::since(const Snapshot& earlier) const {
   Snapshot difference = *this;
-  const std::size_t common = std::min(difference.buckets_.size(), earlier.buckets_.size());
-  for (std::size_t i = 0; i < common; ++i)
-    difference.buckets_[i] -= std::min(difference.buckets_[i], earlier.buckets_[i]);
+  const std::size_t from = std::max(first_, earlier.first_);
+  const std::size_t to =
+      std::min(first_ + buckets_.size(), earlier.first_ + earlier.buckets_.size());
+  for (std::size_t i = from; i < to; ++i) {
+    auto& count = difference.buckets_[i - first_];
+    count -= std::min(count, earlier.buckets_[i - earlier.first_]);
+  }
   return difference;
 }
 
@@ -62,9 +74,9 @@ base::Duration Histogram::Snapshot::quantile(double q) const {
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     seen += buckets_[i];
-    if (seen >= rank) return middle(i);
+    if (seen >= rank) return middle(first_ + i);
   }
-  return middle(buckets_.size() - 1);
+  return middle(first_ + buckets_.size() - 1);
 }
 
 }  // namespace canary::stats

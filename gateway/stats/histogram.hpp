@@ -2,7 +2,8 @@
 // as its bucket's middle is off by at most 1/128 (< 1%). Below 64 us a bucket is 1 us wide and the
 // middle is off by at most 0.5 us.
 // One thread adds (relaxed load + store), any thread reads. Nothing is ever reset: a window is a
-// later Snapshot minus an earlier one.
+// later Snapshot minus an earlier one. Real latencies touch a small part of the range, which is
+// remembered: only that part is copied.
 #pragma once
 
 #include <array>
@@ -26,9 +27,14 @@ class Histogram {
   static base::Duration middle(std::size_t bucket);
 
   /// By the owning thread only.
-  void add(base::Duration value) {
-    auto& cell = buckets_[bucket_of(value)];
-    cell.store(cell.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  void add(base::Duration value, std::uint64_t n = 1) {
+    const std::size_t bucket = bucket_of(value);
+    if (bucket < low_.load(std::memory_order_relaxed))
+      low_.store(static_cast<std::uint16_t>(bucket), std::memory_order_relaxed);
+    if (bucket >= high_.load(std::memory_order_relaxed))
+      high_.store(static_cast<std::uint16_t>(bucket + 1), std::memory_order_relaxed);
+    auto& cell = buckets_[bucket];
+    cell.store(cell.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
 
   class Snapshot {
@@ -42,10 +48,13 @@ class Histogram {
     base::Duration quantile(double q) const;
 
    private:
-    std::vector<std::uint64_t> buckets_;  // empty, or bucket_count
+    std::size_t first_ = 0;               // the bucket in front
+    std::vector<std::uint64_t> buckets_;  // those that may hold something
   };
 
  private:
+  // The touched buckets: [low, high).
+  std::atomic<std::uint16_t> low_{bucket_count}, high_{0};
   std::array<std::atomic<std::uint64_t>, bucket_count> buckets_{};
 };
 

@@ -63,6 +63,33 @@ TEST_CASE("a finished request is charged exactly once", "[cells]") {
   CHECK(cells.pairs() == std::map<std::pair<Outcome, int>, std::uint64_t>{{{Outcome::ok, 200}, 1}});
 }
 
+TEST_CASE("requests that are alike are recorded at once as one by one", "[cells]") {
+  Cells at_once, one_by_one;
+  Observation slow = answered(5ms, 400ms), failed;
+  slow.bytes_sent = 7;
+  failed.outcome = Outcome::server_error;
+  failed.code = 500;
+  failed.error = true;
+  for (const auto& o : {slow, failed}) {
+    stats::record(at_once.request(), at_once.latency(), at_once.epoch, o, 30);
+    for (int i = 0; i < 30; ++i) one_by_one.record(o);
+  }
+  const auto same = [&](auto&& read) {
+    CHECK(read(at_once) == read(one_by_one));
+    CHECK(read(at_once) > 0);
+  };
+  same([](Cells& c) { return c.request().finished.get(); });
+  same([](Cells& c) { return c.request().evidence_errors.get(); });
+  same([](Cells& c) { return c.request().by_outcome[0].get(); });
+  same([](Cells& c) { return c.request().bytes_sent.get(); });
+  same([](Cells& c) { return c.latency().samples.get(); });
+  same([](Cells& c) { return c.latency().over_slo.get(); });
+  same([](Cells& c) { return c.latency().over_trigger.get(); });
+  same([](Cells& c) { return c.latency().duration.sum_us.get(); });
+  same([](Cells& c) { return c.histogram_count(); });
+  CHECK(at_once.pairs() == one_by_one.pairs());
+}
+
 TEST_CASE("evidence leaves out what says nothing about the version", "[cells]") {
   struct Row {
     Outcome outcome;

@@ -115,3 +115,21 @@ TEST_CASE("snapshots add up over workers", "[histogram]") {
   CHECK(relative_error(1ms, both.quantile(0.5)) <= 0.01);
   CHECK(relative_error(100ms, both.quantile(0.51)) <= 0.01);
 }
+
+TEST_CASE("a snapshot holds the whole range that was touched, however it grew", "[histogram]") {
+  Histogram low, high;
+  Histogram::Snapshot before, after;
+  low.add(1ms, 3);
+  before.add(low);
+  low.add(10us);
+  low.add(1s, 2);
+  high.add(20h);
+  for (const auto* histogram : {&low, &high}) after.add(*histogram);
+  CHECK(after.count() == 7);
+  CHECK(relative_error(10us, after.quantile(1.0 / 7)) <= 0.05);
+  CHECK(after.quantile(1) > 18h);
+  const auto between = after.since(before);
+  CHECK(between.count() == 4);
+  CHECK(relative_error(1s, between.quantile(0.75)) <= 0.01);
+  CHECK(before.since(after).count() == 0);
+}
