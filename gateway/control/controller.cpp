@@ -266,7 +266,7 @@ void Controller::start(const config::Config& config, std::string text, bool fall
     impl.core.view.last_error = "the file was refused; running on the last accepted one";
   }
   impl.adopter.adopt(candidate, [&impl, on_ready = std::move(on_ready)](const Outcome&) {
-    impl.watcher.start();
+    if (impl.core.parts.watch_file) impl.watcher.start();
     impl.tick_later();
     if (on_ready) on_ready();
     // The file may have changed since it was read, and a fallback's problem is told in full.

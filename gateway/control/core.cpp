@@ -10,7 +10,8 @@ Core::Core(Controller::Parts given)
       rollouts(parts.latch, std::move(parts.remembered)),
       publisher(parts.data_plane, parts.registry),
       measure(parts.quality),
-      resolver(parts.io, [this] { publish({}); }) {
+      resolver(
+          parts.io, [this] { publish({}); }, parts.resolve ? parts.resolve : Resolver::ask_system) {
   view.path = parts.config_path;
 }
 

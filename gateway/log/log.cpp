@@ -87,6 +87,7 @@ struct Writer {
 std::shared_mutex mutex;
 std::unique_ptr<Writer> writer;
 std::atomic<Level> threshold{Level::info};
+std::atomic<bool> silent{false};
 std::atomic<std::uint64_t> dropped_before{0};
 
 std::string render(Level level, std::string_view event, std::initializer_list<Field> fields) {
@@ -126,6 +127,8 @@ void write_now(std::string line) {
 
 }  // namespace
 
+void silence(bool on) { silent.store(on); }
+
 void start(Level level) {
   const std::unique_lock lock(mutex);
   threshold.store(level);
@@ -154,7 +157,7 @@ void stop() {
 }
 
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
-  if (level < threshold.load(std::memory_order_relaxed)) return;
+  if (level < threshold.load(std::memory_order_relaxed) || silent.load()) return;
   std::string line = render(level, event, fields);
   const std::shared_lock lock(mutex);
   if (writer)

@@ -27,6 +27,8 @@ struct Field {
   Field(std::string_view k, T v) : key(k), value(static_cast<std::int64_t>(v)) {}
 };
 
+/// While silent nothing is written at all: for a command that tells its own story.
+void silence(bool silent);
 /// Starts the writer thread; before it and after stop() lines go to stderr at once.
 void start(Level level);
 /// Writes what is queued, waiting for a stopped reader of stderr for about a second at most, and

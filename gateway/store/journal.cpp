@@ -17,8 +17,6 @@ namespace canary::store {
 namespace {
 
 constexpr std::size_t queue_capacity = 4096;
-constexpr auto first_pause = std::chrono::seconds(1);
-constexpr auto longest_pause = std::chrono::seconds(16);
 
 struct Write {
   Journal::Record record;
@@ -44,13 +42,17 @@ using Job = std::variant<Write, Read, Work>;
 
 /// `mutex` guards queue and ending; the database and the backlog are the writer thread's alone.
 struct Journal::Impl {
+  explicit Impl(Options given) : options(std::move(given)), pause(options.first_pause) {}
+
+  const Options options;
   Database database;
+  std::uint64_t submitted = 0;  // control thread
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<Job> queue;
   bool ending = false;
   std::deque<Write> backlog;  // lowerings that failed, in order; every later write waits for them
-  std::chrono::seconds pause = first_pause;
+  std::chrono::milliseconds pause;
   std::atomic<bool> healthy{true};
   std::thread thread;
 
@@ -79,7 +81,7 @@ std::deque<Job> Journal::Impl::take() {
 void Journal::Impl::run() {
   for (;;) {
     auto jobs = take();
-    if (jobs.empty() && !flush_backlog()) pause = std::min(pause * 2, longest_pause);
+    if (jobs.empty() && !flush_backlog()) pause = std::min(pause * 2, options.longest_pause);
     for (auto& job : jobs) std::visit([this](auto& work) { perform(std::move(work)); }, job);
     const std::lock_guard lock(mutex);
     if (ending && queue.empty()) break;
@@ -90,7 +92,8 @@ void Journal::Impl::run() {
 }
 
 base::Result<void> Journal::Impl::attempt(const Write& write) {
-  auto result = store::write(database, write.record);
+  auto result = options.refuse && options.refuse() ? base::Error("the disk takes no write")
+                                                   : store::write(database, write.record);
   const bool was_healthy = healthy.exchange(result.has_value());
   if (!result && was_healthy)
     log::error("state_not_durable", {{"error", result.error().message()}});
@@ -105,7 +108,7 @@ bool Journal::Impl::flush_backlog() {
     backlog.front().done({});
     backlog.pop_front();
   }
-  pause = first_pause;
+  pause = options.first_pause;
   return true;
 }
 
@@ -136,6 +139,7 @@ void Journal::Impl::keep(Write write) {
 }
 
 void Journal::Impl::submit(Job job) {
+  ++submitted;
   {
     const std::lock_guard lock(mutex);
     const auto* write = std::get_if<Write>(&job);
@@ -163,9 +167,16 @@ Journal::~Journal() {
 }
 
 base::Result<Journal::Opened> Journal::open(const std::filesystem::path& state_dir) {
+  return open(state_dir, Options());
+}
+
+base::Result<Journal::Opened> Journal::open(const std::filesystem::path& state_dir,
+                                            Options options) {
   auto opened = open_database(state_dir);
   if (!opened) return opened.error();
-  auto impl = std::make_unique<Impl>();
+  if (!options.sync)
+    if (auto done = opened->database.exec("PRAGMA synchronous=OFF"); !done) return done.error();
+  auto impl = std::make_unique<Impl>(std::move(options));
   impl->database = std::move(opened->database);
   Opened result;
   result.journal.reset(new Journal(std::move(impl)));
@@ -201,6 +212,8 @@ void Journal::history(std::string model, std::size_t limit,
                       std::function<void(base::Result<std::vector<HistoryRow>>)> done) {
   impl_->submit(Read{std::move(model), limit, std::move(done)});
 }
+
+std::uint64_t Journal::submitted() const { return impl_->submitted; }
 
 bool Journal::healthy() const { return impl_->healthy.load(std::memory_order_relaxed); }
 

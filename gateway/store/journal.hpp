@@ -44,9 +44,17 @@ class Journal {
     bool lost = false;                   // it was corrupt: kept aside, a new one was begun
     std::string kept_aside;              // its new name, when lost
   };
+  /// What only a rehearsal asks for.
+  struct Options {
+    bool sync = true;              // false: a power cut may take what was committed
+    std::function<bool()> refuse;  // on the writer thread: the disk takes no write now
+    // Between attempts to write what was refused; doubled up to longest_pause.
+    std::chrono::milliseconds first_pause{1000}, longest_pause{16000};
+  };
   /// Opens, checks (PRAGMA integrity_check) and migrates. An error means: no database can be had
   /// at all (for instance a full disk at first start).
   static base::Result<Opened> open(const std::filesystem::path& state_dir);
+  static base::Result<Opened> open(const std::filesystem::path& state_dir, Options options);
   /// Commits what is queued, then ends the thread.
   ~Journal();
 
@@ -73,6 +81,9 @@ class Journal {
   /// The newest rows first; of one model, or of all when empty. Reads on the writer thread.
   void history(std::string model, std::size_t limit,
                std::function<void(base::Result<std::vector<HistoryRow>>)> done);
+
+  /// How many jobs it was given so far. Control thread.
+  std::uint64_t submitted() const;
 
   /// Whether the last write succeeded; false raises `canary_gateway_state_durable` 0. Any thread.
   bool healthy() const;

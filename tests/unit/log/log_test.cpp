@@ -120,6 +120,17 @@ TEST_CASE("before the start and after the stop lines are written at once", "[log
   CHECK(without_time(lines[0]) == R"({"level":"info","event":"direct","n":1})");
 }
 
+TEST_CASE("while silent nothing is written, not even errors", "[log]") {
+  StderrPipe pipe;
+  log::silence(true);
+  log::error("unheard");
+  log::silence(false);
+  log::error("heard");
+  const auto lines = lines_of(pipe.text());
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].find("\"heard\"") != std::string::npos);
+}
+
 TEST_CASE("lines from many threads come whole, each thread's in order", "[log]") {
   constexpr int threads = 4, each = 1000;
   StderrPipe pipe;

@@ -166,6 +166,31 @@ TEST_CASE("other disk work runs in its turn, between the commits around it") {
   CHECK(seen.get_future().get() == "no room");
 }
 
+TEST_CASE("what a rehearsal's disk refuses fails, or is written when it does not any more") {
+  TempDir dir;
+  std::atomic<bool> full{true};
+  Journal::Options options;
+  options.sync = false;
+  options.refuse = [&full] { return full.load(); };
+  options.first_pause = options.longest_pause = std::chrono::milliseconds(1);
+  auto opened = Journal::open(dir.path(), std::move(options));
+  REQUIRE(opened.has_value());
+  Journal& journal = *opened->journal;
+  CHECK(commit(journal, state("m_v3")).has_error());
+  CHECK(journal.submitted() == 1);
+  std::promise<base::Result<void>> lowered;
+  journal.commit({state(), row("m", "kept"), {}}, true,
+                 [&](base::Result<void> result) { lowered.set_value(std::move(result)); });
+  CHECK(journal.submitted() == 2);
+  full = false;
+  CHECK(lowered.get_future().get().has_value());
+  CHECK(journal.healthy());
+  opened->journal.reset();
+  const auto again = open(dir.path());
+  REQUIRE(again.states.size() == 1);
+  CHECK(again.states[0].canary == "m_v2");
+}
+
 TEST_CASE("what is queued when the journal ends is still committed") {
   const TempDir dir;
   {
