@@ -37,6 +37,7 @@ class Field {
       : value_(value), key_(key), path_(std::move(path)), report_(&report) {}
 
   bool present() const { return value_ != nullptr; }
+  Place place() const { return value_ ? value_->place : key_; }
   const std::string& path() const { return path_; }
   bool is_map() const { return value_ && value_->kind == Value::Kind::map; }
   bool is_list() const { return value_ && value_->kind == Value::Kind::list; }
@@ -125,6 +126,7 @@ class Section {
   Field operator[](std::string_view key);
   /// As [], and a problem when the key is absent.
   Field required(std::string_view key, std::string_view what);
+  bool describing() const { return report_->describing(); }
   /// A problem unless exactly one of the keys asked for so far is present.
   void exactly_one() const;
   /// A problem unless at least one of the keys asked for so far is present.
