@@ -5,6 +5,7 @@
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
+#include "rehearsal/rehearse.hpp"
 #include "run/gateway.hpp"
 #include "tools/check.hpp"
 
@@ -22,6 +23,8 @@ struct CommandLine {
   cli::RolloutOptions resume, rollback, promote, pause;
   cli::HistoryOptions history;
   cli::ReportOptions report;
+  rehearsal::RehearseOptions rehearse;
+  std::string rehearse_duration;
   int exit_status = 0;
 };
 
@@ -65,6 +68,41 @@ void add_check(CLI::App& app, CommandLine& line) {
   check->footer("Exit status: 0 valid, 2 not valid: every problem with its line and column.");
   check->callback(
       [&line] { line.exit_status = tools::run_check(line.check_path, line.check_json); });
+}
+
+void add_rehearse(CLI::App& app, CommandLine& line) {
+  CLI::App* rehearse = app.add_subcommand(
+      "rehearse", "Try a plan before it is trusted: weeks of simulated time in seconds");
+  rehearse->add_option("-c,--config", line.rehearse.config_path, "The configuration file")
+      ->required()
+      ->type_name("FILE");
+  rehearse->add_option("-s,--scenario", line.rehearse.scenario_path, "What happens meanwhile")
+      ->required()
+      ->type_name("FILE");
+  rehearse->add_flag("--json", line.rehearse.json, "The whole story as one JSON document");
+  rehearse->add_option("--seed", line.rehearse.seed, "Of the traffic; instead of the scenario's")
+      ->type_name("N");
+  rehearse->add_option("--duration", line.rehearse_duration, "Instead of the scenario's")
+      ->type_name("DURATION")
+      ->check(check_duration);
+  rehearse->footer(
+      "The gateway's own control plane runs on a simulated clock, in a directory of its own: no\n"
+      "socket is opened, nothing of the configuration's state_dir is touched. A scenario:\n\n"
+      "  requests_per_second: 50\n"
+      "  stable: { error_rate: 0.02%, latency: { p50: 40ms, p95: 120ms } }\n"
+      "  canary: { error_rate: 0.02%, latency: { p50: 35ms, p95: 110ms } }\n"
+      "  events:\n"
+      "    - { at: 8d, canary: { error_rate: 3% } }\n"
+      "  expect:\n"
+      "    - { rollback: error_rate, after: 8d, before: 8d5m }\n\n"
+      "Every key: docs/rehearsal.md; more scenarios: config/scenarios.\n"
+      "Exit status: 0 all that was expected happened, 1 it did not, 2 a file is invalid,\n"
+      "3 it could not be rehearsed.");
+  rehearse->callback([&line] {
+    if (!line.rehearse_duration.empty())
+      line.rehearse.duration = *base::parse_duration(line.rehearse_duration);
+    line.exit_status = rehearsal::run_rehearse(line.rehearse, base::SystemClock());
+  });
 }
 
 void add_admin_options(CLI::App& command, cli::Options& options) {
@@ -146,6 +184,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   add_run(app, line);
   add_check(app, line);
+  add_rehearse(app, line);
   add_status(app, line);
   add_set(app, line);
   add_rollout(app, "rollback", "Take the canary's weight to 0 and keep it there", line.rollback,

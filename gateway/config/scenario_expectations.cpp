@@ -83,16 +83,23 @@ void describe_all(Section& section, const Field& rollback, Expectation& out) {
 
 const std::vector<std::string>& scenario_entries() {
   static const std::vector<std::string> entries{
-      "rollback", "resume",    "flag",    "file",      "plan",      "attempt",
-      "phase",    "promote",   "pause",   "gate",      "held",      "complete",
-      "promoted", "complaint", "refused", "recovered", "state_lost"};
+      "rollback", "rung",      "rung_held", "in_force",  "drained",   "verified", "unverified",
+      "watch",    "watched",   "resume",    "flag",      "file",      "plan",     "attempt",
+      "phase",    "promote",   "pause",     "gate",      "held",      "complete", "promoted",
+      "reminder", "complaint", "refused",   "recovered", "state_lost"};
   return entries;
 }
 
 const std::vector<std::string>& scenario_triggers() {
-  static const std::vector<std::string> triggers{"error_rate",          "latency_p95",
-                                                 "quality_degradation", "critical_bug",
-                                                 "insufficient_data",   "operator"};
+  static const std::vector<std::string> triggers{"error_rate",
+                                                 "latency_p95",
+                                                 "quality_degradation",
+                                                 "critical_bug",
+                                                 "insufficient_data",
+                                                 "operator",
+                                                 "flag",
+                                                 "file",
+                                                 "state_lost"};
   return triggers;
 }
 

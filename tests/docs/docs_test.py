@@ -206,6 +206,20 @@ class Docs(unittest.TestCase):
         self.assertFalse(recipe["verify"]("whsec_AAAA", headers, body, now=1614265330))
         self.assertFalse(recipe["verify"](secret, headers, body, now=1614265330 + 301))
 
+    def test_the_scenarios_that_the_pages_show_are_good(self):
+        shown = [block for page in pages() for block in re.findall(
+            r"(?ms)^```yaml scenario\n(.*?)^```$", page.read_text(encoding="utf-8"))]
+        self.assertGreater(len(shown), 1)
+        for block in shown:
+            with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(block)
+                file.flush()
+                done = subprocess.run(
+                    [GATEWAY, "rehearse", "-c", SOURCE / "config/plans/comp-critic.yaml", "-s",
+                     file.name, "--duration", "1m"], text=True, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE)
+            self.assertIn(done.returncode, (0, 1), done.stderr)
+
     def test_every_metric_that_is_alerted_on_is_in_the_page_of_metrics(self):
         rules = text("deploy/prometheus/rules.yaml")
         names = set(re.findall(r"canary_gateway_\w+", rules))

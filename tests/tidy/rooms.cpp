@@ -34,9 +34,9 @@ struct Fence {
 
 const std::vector<Fence>& fences() {
   static const std::vector<Fence> all{
-      {"boost/asio", "Asio", {"net", "control", "admin", "run"}, {}},
+      {"boost/asio", "Asio", {"net", "control", "rehearsal", "admin", "run"}, {}},
       {"boost/beast", "Beast", {"net", "control", "admin"}, {"http"}},
-      {"boost/json", "Boost.JSON", {"admin", "tools", "cli", "control", "notify"}, {}},
+      {"boost/json", "Boost.JSON", {"admin", "tools", "cli", "control", "notify", "rehearsal"}, {}},
       {"yaml-cpp/", "yaml-cpp", {"config"}, {}},
       {"spdlog/", "spdlog", {"log"}, {}},
       {"fmt/", "fmt", {}, {}},

@@ -1,6 +1,9 @@
 #include "config/scenario.hpp"
 
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <regex>
+#include <set>
 
 #include "config/edit.hpp"
 
@@ -270,4 +273,39 @@ TEST_CASE("one key of a configuration's text is set, and every other byte stays"
   CHECK(set("m: {}\n", {"m", "attempt"}, "4").starts_with("error: cannot set m.attempt"));
   CHECK(set("m: [1]\n", {"m", "attempt"}, "4").starts_with("error: "));
   CHECK(set("m: [1\n", {"m", "attempt"}, "4").starts_with("error: cannot edit"));
+}
+
+TEST_CASE("docs/rehearsal.md names every key and word of a scenario, and no other key",
+          "[scenario]") {
+  std::ifstream file(std::string(CANARY_SOURCE_DIR) + "/docs/rehearsal.md");
+  const std::string page{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  REQUIRE(page.size() > 1000);
+  std::set<std::string> keys;
+  for (const auto& key : known_scenario_keys()) {
+    const std::string name = key.path.substr(key.path.find_last_of(".]") + 1);
+    if (name != "*") keys.insert(name);
+  }
+  CHECK(keys.size() > 40);
+  for (const auto& key : keys) {
+    CAPTURE(key);
+    CHECK(page.find("`" + key + "`") != std::string::npos);
+  }
+  for (const auto* words :
+       {&scenario_entries(), &scenario_triggers(), &scenario_outcomes(), &scenario_statuses()})
+    for (const auto& word : *words) {
+      CAPTURE(word);
+      CHECK(page.find("`" + word + "`") != std::string::npos);
+    }
+  // The first cells of the tables of keys.
+  const std::regex row("\n\\| (`[^|]+`) \\|"), name("`(\\w+)`");
+  const std::string tables = page.substr(page.find("## The beginning"));
+  std::size_t rows = 0;
+  for (std::sregex_iterator at(tables.begin(), tables.end(), row), end; at != end; ++at) {
+    const std::string cell = (*at)[1];
+    for (std::sregex_iterator key(cell.begin(), cell.end(), name); key != end; ++key, ++rows) {
+      CAPTURE(cell);
+      CHECK(keys.contains((*key)[1]));
+    }
+  }
+  CHECK(rows > 50);
 }
