@@ -160,7 +160,8 @@ class SchemaAndParser(unittest.TestCase):
     maxDiff = None
 
     def test_the_examples_are_accepted_by_both(self):
-        for name in sorted((SOURCE / "config").glob("**/*.yaml")):
+        scenarios = set((SOURCE / "config").glob("scenarios/*/*.yaml"))  # of rehearsals
+        for name in sorted(set((SOURCE / "config").glob("**/*.yaml")) - scenarios):
             text = name.read_text()
             self.assertEqual(parser_errors([text]), [[]], name)
             errors = [e.message for e in VALIDATOR.iter_errors(yaml.load(text, CoreLoader))]
