@@ -14,17 +14,22 @@ std::string Problem::to_string(std::string_view file) const {
   return out + ": found " + found + ", expected " + expected;
 }
 
+std::vector<Problem> read_text(std::string_view text, Report& report,
+                               const std::function<void(Section&)>& read) {
+  Document document = read_document(text);
+  if (!document.problems.empty()) return std::move(document.problems);
+  const Value empty{Value::Kind::map, false, {1, 1}, 1, {}, {}, {}};
+  const bool nothing = document.root.kind == Value::Kind::nothing;
+  Field(nothing ? &empty : &document.root, {1, 1}, "", report).section(read);
+  return {};
+}
+
 Loaded load(std::string_view text) {
   Loaded out;
   try {
-    Document document = read_document(text);
-    out.errors = std::move(document.problems);
-    if (!out.errors.empty()) return out;
     Report report;
-    const Value empty{Value::Kind::map, false, {1, 1}, 1, {}, {}, {}};
-    const bool nothing = document.root.kind == Value::Kind::nothing;
-    const Field root(nothing ? &empty : &document.root, {1, 1}, "", report);
-    root.section([&](Section& section) { read_root(section, out.config); });
+    out.errors = read_text(text, report, [&](Section& root) { read_root(root, out.config); });
+    if (!out.errors.empty()) return out;
     validate(out.config, report);
     out.errors = report.take_errors();
     out.warnings = report.take_warnings();

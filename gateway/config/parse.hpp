@@ -14,6 +14,11 @@ inline constexpr DurationRange zero_or_more{0s, longest};
 /// Each receiver has a thread of its own.
 inline constexpr std::size_t max_receivers = 16;
 
+/// Calls read(root) on the text's document; an empty text is an empty map. What it returns forbids
+/// any reading; what `read` finds is in the report.
+std::vector<Problem> read_text(std::string_view text, Report& report,
+                               const std::function<void(Section&)>& read);
+
 void read_root(Section& root, Config& out);
 void read_data(Section& data, DataPlane& out);
 void read_admin(Section& admin, Admin& out);

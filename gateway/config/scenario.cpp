@@ -76,14 +76,9 @@ void read_word(const Field& field, std::string& out, const std::vector<std::stri
 LoadedScenario load_scenario(std::string_view text, const Config& config) {
   LoadedScenario out;
   try {
-    Document document = read_document(text);
-    out.errors = std::move(document.problems);
-    if (!out.errors.empty()) return out;
     Report report;
-    const Value empty{Value::Kind::map, false, {1, 1}, 1, {}, {}, {}};
-    const bool nothing = document.root.kind == Value::Kind::nothing;
-    const Field root(nothing ? &empty : &document.root, {1, 1}, "", report);
-    root.section([&](Section& section) { read_root(section, out.scenario); });
+    out.errors = read_text(text, report, [&](Section& root) { read_root(root, out.scenario); });
+    if (!out.errors.empty()) return out;
     check_scenario(out.scenario, config, report);
     out.errors = report.take_errors();
   } catch (const std::exception& e) {  // out of memory
