@@ -96,7 +96,7 @@ TEST_CASE("kill -9 at random moments: the weight after the restart is never high
 #else
   int with_weight = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    const TempDir dir;
+    const TempDir dir(TempDir::fast_place());
     Witness witness;
     {
       House first(dir);
