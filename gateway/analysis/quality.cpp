@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <limits>
 
+#include "analysis/percent_text.hpp"
 #include "base/units.hpp"
 
 namespace canary::analysis {
 namespace {
 
 std::string error_text(double error) { return base::format_number(error, 4); }
-std::string percent_text(double ratio) { return base::format_number(ratio * 100, 3) + "%"; }
 
 double degradation(const QualityEvidence& evidence) {
   if (evidence.stable_error > 0) return evidence.canary_error / evidence.stable_error - 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "analysis/percent_text.hpp"
 #include "base/units.hpp"
 
 namespace canary::analysis {
@@ -12,8 +13,6 @@ namespace {
 constexpr double rounding = 1e-9;
 bool above(double value, double limit) { return value > limit * (1 + rounding); }
 bool below(double value, double limit) { return value < limit * (1 - rounding); }
-
-std::string percent_text(double ratio) { return base::format_number(ratio * 100, 3) + "%"; }
 
 std::string seconds_text(double seconds) {
   if (seconds >= 1) return base::format_number(seconds, 4) + " s";
