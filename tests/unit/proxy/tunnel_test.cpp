@@ -81,11 +81,13 @@ TEST_CASE("A tunnel carries what is sent at both ends at once, whole, to slow re
   constexpr std::size_t large = 8 << 20;
   const std::string up = pattern(large, 1), down = pattern(large, 2);
   std::string arrived;
+  Gate all;
   Upstream upstream(tunnel_to([&](Wire& wire) {
     const Sending sending(wire, down);
     while (wire.received.size() < large && wire.receive(1500)) {
     }
     arrived = wire.received;
+    all.open();
     wire.receive_all();
   }));
   RunningWorker gateway(one_model(upstream.port));
@@ -97,6 +99,7 @@ TEST_CASE("A tunnel carries what is sent at both ends at once, whole, to slow re
   CHECK((client.received == down));
   client.close();
   CHECK(ends_as(gateway, {{"ok 101", 1}}));
+  REQUIRE(all.wait());
   CHECK((arrived == up));
   CHECK(gateway.stable().received == large);
   CHECK(gateway.stable().sent == large);
