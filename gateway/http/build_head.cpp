@@ -63,6 +63,7 @@ Claims append_request_fields(std::string& out, const RequestHead& request, bool 
       case FieldKind::kept:
       case FieldKind::model_version:
       case FieldKind::date:
+      case FieldKind::content_type:
       case FieldKind::retry_after:
         append_field(out, field);
         break;
@@ -124,6 +125,7 @@ bool append_response_fields(std::string& out, const ResponseHead& response) {
         if (response.connection().removes(field.name, field.kind)) break;
         [[fallthrough]];
       case FieldKind::kept:
+      case FieldKind::content_type:
       case FieldKind::retry_after:
       case FieldKind::host:
       case FieldKind::expect:

@@ -1,11 +1,12 @@
 #include "http/connection_options.hpp"
 
 #include "base/text.hpp"
+#include "http/syntax.hpp"
 
 namespace canary::http {
 
-bool ConnectionOptions::add(std::string_view value) {
-  bool room = true;
+std::string_view ConnectionOptions::add(std::string_view value) {
+  std::string_view problem;
   base::for_each_element(value, [&](std::string_view option) {
     if (base::iequals(option, "close")) {
       close = true;
@@ -13,14 +14,16 @@ bool ConnectionOptions::add(std::string_view value) {
       keep_alive = true;
     } else if (base::iequals(option, "upgrade")) {
       upgrade = true;
+    } else if (!is_token(option)) {
+      problem = "Connection is not a list of names";
     } else if (field_kind(option) == FieldKind::plain) {
       if (count_ == max_listed)
-        room = false;
+        problem = "Connection lists too many fields";
       else
         listed_[count_++] = option;
     }
   });
-  return room;
+  return problem;
 }
 
 bool ConnectionOptions::lists(std::string_view name) const {

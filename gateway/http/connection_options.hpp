@@ -17,8 +17,9 @@ struct ConnectionOptions {
   bool keep_alive = false;
   bool upgrade = false;
 
-  /// Takes one Connection field's value. False: it lists more than max_listed names.
-  bool add(std::string_view value);
+  /// Takes one Connection field's value. Says what is wrong with it: something in the list is no
+  /// token, or it lists more than max_listed names. Empty: nothing is.
+  std::string_view add(std::string_view value);
 
   /// Does the field end here because Connection lists it? Only FieldKind::plain can: a client must
   /// not be able to take away what the gateway itself says (Host, framing, X-Forwarded-*,

@@ -42,7 +42,7 @@ FieldKind literal_kind(std::string_view name) {
     case 11:
       return is(n, "retry-after") ? retry_after : is(n, "traceparent") ? kept : plain;
     case 12:
-      return is(n, "content-type")   ? kept
+      return is(n, "content-type")   ? content_type
              : is(n, "x-request-id") ? request_id
              : is(n, "max-forwards") ? max_forwards
                                      : plain;
@@ -107,6 +107,7 @@ bool is_alias(std::string_view name) {
     case FieldKind::expect:
     case FieldKind::model_version:
     case FieldKind::date:
+    case FieldKind::content_type:
     case FieldKind::retry_after:
     case FieldKind::max_forwards:
       break;

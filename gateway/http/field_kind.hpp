@@ -23,6 +23,7 @@ enum class FieldKind : std::uint8_t {
   request_id,       // X-Request-Id
   model_version,    // X-Model-Version
   date,
+  content_type,  // kept, too
   retry_after,
   max_forwards,
 };

@@ -1,30 +1,25 @@
 #include "http/request_head.hpp"
 
 #include <algorithm>
-
-#include <boost/beast/http/basic_parser.hpp>
+#include <cstring>
 
 #include "base/text.hpp"
-#include "http/field_sink.hpp"
-#include "http/syntax.hpp"
+#include "http/field_reader.hpp"
+#include "http/scan.hpp"
 #include "http/target.hpp"
 #include "http/upgrade.hpp"
 
 namespace canary::http {
 namespace {
 
-namespace beast = boost::beast;
-
 constexpr std::size_t max_method = 64;
 
 constexpr Refusal bad_request(std::string_view why) { return {400, "bad_request", why}; }
 
-std::string_view text(beast::string_view slice) { return {slice.data(), slice.size()}; }
-
-/// The request line of `head`, without CRLF. The parser failed on it, so it may have any form.
+/// The request line of `head`, without CRLF. It may have any form.
 std::string_view request_line(std::string_view head) { return head.substr(0, head.find("\r\n")); }
 
-/// Beast says bad_version both for `HTTP/2.0` and for garbage.
+/// Another version, such as `HTTP/2.0`, or none at all.
 Refusal refuse_version(std::string_view head) {
   const auto line = request_line(head);
   const auto target = std::min(line.size(), line.find(' ') + 1);
@@ -33,20 +28,6 @@ Refusal refuse_version(std::string_view head) {
       version[6] == '.' && is_digit(version[7]))
     return {505, "http_version_not_supported", "only HTTP/1.1 and HTTP/1.0 are supported"};
   return bad_request("the request line has no valid HTTP version");
-}
-
-Refusal refuse_syntax(beast::error_code why, std::string_view head) {
-  using beast::http::error;
-  const auto is = [&](error e) { return why == make_error_code(e); };
-  if (is(error::bad_version)) return refuse_version(head);
-  if (is(error::bad_method)) return bad_request("the method is not valid");
-  if (is(error::bad_target)) return bad_request("the target is not valid");
-  if (is(error::bad_field)) return bad_request("a field name is not valid");
-  if (is(error::bad_value)) return bad_request("a field value is not valid");
-  if (is(error::bad_content_length) || is(error::multiple_content_length))
-    return bad_request("Content-Length is not valid");
-  if (is(error::bad_transfer_encoding)) return bad_request("Transfer-Encoding is not valid");
-  return bad_request("the head is not valid");
 }
 
 /// Why a Transfer-Encoding that is not exactly `chunked` is refused: a coding that we do not know
@@ -72,23 +53,18 @@ bool is_idempotent(std::string_view method) {
 }  // namespace
 
 /// Fills a RequestHead and remembers what the gate needs of fields that may come only once.
-class RequestParser final : public beast::http::basic_parser<true> {
+class RequestParser {
  public:
   RequestParser(RequestHead& head, std::string_view bytes, std::size_t limit)
-      : head_(head),
-        bytes_(bytes),
-        sink_{bytes, head.fields_, head.count_, limit, head.connection_} {
-    header_limit(UINT32_MAX);
-    body_limit(boost::none);
-    skip(true);
-  }
+      : head_(head), bytes_(bytes), fields_(head.fields_, head.count_, limit, head.connection_) {}
 
   Refusal parse() {
-    beast::error_code error;
-    const auto used = put(beast::net::const_buffer(bytes_.data(), bytes_.size()), error);
-    if (refusal_) return refusal_;
-    if (error) return refuse_syntax(error, bytes_);
-    if (used != bytes_.size()) return bad_request("the head is not one head");
+    if (!ends_as_head(bytes_)) return bad_request("the head is not one head");
+    const char* const end = bytes_.data() + bytes_.size();
+    const char* at = bytes_.data();
+    if (auto refusal = read_request_line(at, end)) return refusal;
+    const auto accept = [this](const Field& field) { return take(field); };
+    if (auto refusal = fields_.read(at, end, accept)) return refusal;
     if (auto refusal = gate_target_and_host()) return refusal;
     if (auto refusal = gate_framing()) return refusal;
     const auto& options = head_.connection_;
@@ -101,9 +77,27 @@ class RequestParser final : public beast::http::basic_parser<true> {
   }
 
  private:
-  void refuse(const Refusal& refusal, beast::error_code& error) {
-    refusal_ = refusal;
-    if (refusal) error = make_error_code(beast::http::error::bad_value);  // stops the parser
+  // request-line = method SP request-target SP HTTP-version CRLF (RFC 9112, 3)
+  Refusal read_request_line(const char*& at, const char* end) {
+    const char* const method_end = skip_token(at);
+    if (method_end == at || *method_end != ' ') return bad_request("the method is not valid");
+    const char* const target = method_end + 1;
+    const char* const target_end = skip_target(target);
+    if (*target_end != ' ' && !at_crlf(target_end))
+      return bad_request("the target has a character that may not be there");
+    if (target_end == target) return bad_request("the target is not valid");
+    constexpr std::string_view version = " HTTP/1.x\r\n";
+    const auto left = static_cast<std::size_t>(end - target_end);
+    if (left < version.size() || std::memcmp(target_end, version.data(), 8) != 0 ||
+        (target_end[8] != '1' && target_end[8] != '0') || !at_crlf(target_end + 9))
+      return refuse_version(bytes_);
+    head_.method = {at, static_cast<std::size_t>(method_end - at)};
+    head_.target = {target, static_cast<std::size_t>(target_end - target)};
+    head_.http_1_0 = target_end[8] == '0';
+    head_.is_head = head_.method == "HEAD";
+    head_.idempotent = is_idempotent(head_.method);
+    at = target_end + version.size();
+    return {};
   }
 
   Refusal gate_target_and_host() {
@@ -121,7 +115,7 @@ class RequestParser final : public beast::http::basic_parser<true> {
   }
 
   Refusal gate_framing() {
-    const auto& framing = sink_.framing;
+    const auto& framing = fields_.framing();
     if (framing.codings != 0) {
       if (framing.lengths != 0) return bad_request("Content-Length beside Transfer-Encoding");
       if (head_.http_1_0) return bad_request("Transfer-Encoding in an HTTP/1.0 request");
@@ -139,53 +133,33 @@ class RequestParser final : public beast::http::basic_parser<true> {
 
   bool counts_hops() const { return head_.method == "OPTIONS" || head_.method == "TRACE"; }
 
-  void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
-                       int version, beast::error_code&) override {
-    head_.method = text(method);
-    head_.target = text(target);
-    head_.http_1_0 = version == 10;
-    head_.is_head = head_.method == "HEAD";
-    head_.idempotent = is_idempotent(head_.method);
-  }
-
-  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
-                     beast::error_code& error) override {
-    if (auto refusal = sink_.add(text(name), text(value))) return refuse(refusal, error);
-    const Field& field = head_.fields_[head_.count_ - 1];
+  Refusal take(const Field& field) {
     if (field.kind == FieldKind::host) {
       ++hosts_;
       host_ = field.value;
+    } else if (field.kind == FieldKind::request_id) {
+      if (head_.request_id.data() == nullptr) head_.request_id = field.value;
     } else if (field.kind == FieldKind::expect) {
       expects_ = true;
       if (!base::iequals(field.value, "100-continue"))
-        refuse({417, "expectation_failed", "only 100-continue can be expected"}, error);
+        return {417, "expectation_failed", "only 100-continue can be expected"};
     } else if (field.kind == FieldKind::max_forwards && counts_hops()) {
       std::uint64_t hops = 0;
       if (parse_length(field.value, hops)) head_.max_forwards = static_cast<std::int64_t>(hops);
     }
+    return {};
   }
-
-  void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
-  void on_header_impl(beast::error_code&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
-  std::size_t on_body_impl(beast::string_view, beast::error_code&) override { return 0; }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, beast::error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view, beast::error_code&) override {
-    return 0;
-  }
-  void on_finish_impl(beast::error_code&) override {}
 
   RequestHead& head_;
   std::string_view bytes_;
-  FieldSink sink_;
-  Refusal refusal_;
+  FieldReader fields_;
   std::size_t hosts_ = 0;
   std::string_view host_;
   bool expects_ = false;
 };
 
 Refusal RequestHead::parse(std::string_view head, const HeadLimits& limits) {
-  method = target = path = query = authority = upgrade = {};
+  method = target = path = query = authority = upgrade = request_id = {};
   http_1_0 = expect_continue = is_head = idempotent = false;
   keep_alive = true;
   framing = Framing::none;

@@ -1,5 +1,5 @@
-// A request head behind the strict gate: whatever Beast's parser accepts, nothing that RFC 9112
-// calls ambiguous comes out of parse(). Scratch to be used again: parse() allocates nothing.
+// A request head behind the strict gate: nothing that RFC 9112 calls ambiguous comes out of
+// parse(). Scratch to be used again: parse() allocates nothing.
 #pragma once
 
 #include <array>
@@ -29,6 +29,7 @@ class RequestHead {
   std::uint64_t content_length = 0;  // with Framing::length
   std::int64_t max_forwards = -1;    // of OPTIONS and TRACE (RFC 9110, 7.6.2); -1: none
   std::string_view upgrade;          // what it may switch to (upgrade.hpp); empty: nothing
+  std::string_view request_id;       // the first X-Request-Id
 
   std::span<const Field> fields() const { return {fields_.data(), count_}; }
   /// The first field of that name (ASCII case-insensitive); data() is null when absent.

@@ -1,55 +1,71 @@
 #include "http/response_head.hpp"
 
 #include <algorithm>
+#include <cstring>
 
-#include <boost/beast/http/basic_parser.hpp>
-
-#include "http/field_sink.hpp"
-#include "http/syntax.hpp"
+#include "http/field_reader.hpp"
+#include "http/scan.hpp"
 
 namespace canary::http {
 namespace {
 
-namespace beast = boost::beast;
-
 constexpr Refusal bad_response(std::string_view why) { return {502, "bad_response", why}; }
-
-std::string_view text(beast::string_view slice) { return {slice.data(), slice.size()}; }
 
 bool is_ascii(std::string_view reason) {
   for (const char c : reason)
-    if (!is_field_char(c) || static_cast<unsigned char>(c) > 0x7e) return false;
+    if (static_cast<unsigned char>(c) > 0x7e) return false;
   return true;
 }
 
 }  // namespace
 
-class ResponseParser final : public beast::http::basic_parser<false> {
+class ResponseParser {
  public:
   ResponseParser(ResponseHead& head, std::string_view bytes, std::size_t limit)
-      : head_(head),
-        bytes_(bytes),
-        sink_{bytes, head.fields_, head.count_, limit, head.connection_} {
-    header_limit(UINT32_MAX);
-    body_limit(boost::none);
-    skip(true);
-  }
+      : head_(head), bytes_(bytes), fields_(head.fields_, head.count_, limit, head.connection_) {}
 
   Refusal parse(bool to_head) {
-    beast::error_code error;
-    const auto used = put(beast::net::const_buffer(bytes_.data(), bytes_.size()), error);
-    if (refusal_) return bad_response(refusal_.message);
-    if (error) return bad_response("the model server's response head is not valid");
-    if (used != bytes_.size()) return bad_response("the head is not one head");
+    const char* const end = bytes_.data() + bytes_.size();
+    const char* at = bytes_.data();
+    if (!ends_as_head(bytes_)) return bad_response("the head is not one head");
+    if (!read_status_line(at, end)) return bad_response("the status line is not valid");
     if (head_.status < 100 || head_.status > 599) return bad_response("the status is not 1xx-5xx");
-    if (auto refusal = gate_framing()) return refusal;
+    const auto refusal = fields_.read(at, end, [this](const Field& field) { return take(field); });
+    if (refusal) return bad_response(refusal.message);
+    if (auto unclear = gate_framing()) return unclear;
     decide(to_head);
     return {};
   }
 
  private:
+  // status-line = HTTP-version SP status-code SP [ reason-phrase ] CRLF (RFC 9112, 4)
+  bool read_status_line(const char*& at, const char* end) {
+    constexpr std::string_view before_reason = "HTTP/1.x 200 ";
+    if (end - at < static_cast<std::ptrdiff_t>(before_reason.size()) ||
+        std::memcmp(at, before_reason.data(), 7) != 0 || (at[7] != '1' && at[7] != '0') ||
+        at[8] != ' ' || !is_digit(at[9]) || !is_digit(at[10]) || !is_digit(at[11]) || at[12] != ' ')
+      return false;
+    head_.http_1_0 = at[7] == '0';
+    head_.status =
+        static_cast<std::uint16_t>((at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0'));
+    const char* const reason = at + before_reason.size();
+    const char* const reason_end = skip_value(reason, end);
+    if (!at_crlf(reason_end)) return false;
+    const std::string_view text(reason, static_cast<std::size_t>(reason_end - reason));
+    if (is_ascii(text)) head_.reason = text;
+    at = reason_end + 2;
+    return true;
+  }
+
+  Refusal take(const Field& field) {
+    if (field.kind == FieldKind::retry_after) head_.retry_after = true;
+    if (field.kind == FieldKind::content_type && head_.content_type.data() == nullptr)
+      head_.content_type = field.value;
+    return {};
+  }
+
   Refusal gate_framing() const {
-    const auto& framing = sink_.framing;
+    const auto& framing = fields_.framing();
     if (framing.codings != 0) {
       if (framing.lengths != 0) return bad_response("Content-Length beside Transfer-Encoding");
       if (head_.http_1_0) return bad_response("Transfer-Encoding in an HTTP/1.0 response");
@@ -62,7 +78,7 @@ class ResponseParser final : public beast::http::basic_parser<false> {
 
   /// RFC 9112, 6.3 and 9.3.
   void decide(bool to_head) {
-    const auto& framing = sink_.framing;
+    const auto& framing = fields_.framing();
     const auto& options = head_.connection_;
     head_.keep_alive = !options.close && (!head_.http_1_0 || options.keep_alive);
     const bool never_has_body = head_.status < 200 || head_.status == 204;
@@ -82,42 +98,14 @@ class ResponseParser final : public beast::http::basic_parser<false> {
     }
   }
 
-  void on_response_impl(int status, beast::string_view reason, int version,
-                        beast::error_code&) override {
-    head_.status = static_cast<std::uint16_t>(status);
-    head_.http_1_0 = version == 10;
-    if (is_ascii(text(reason))) head_.reason = text(reason);
-  }
-
-  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
-                     beast::error_code& error) override {
-    refusal_ = sink_.add(text(name), text(value));
-    if (refusal_)
-      error = make_error_code(beast::http::error::bad_value);  // stops the parser
-    else if (head_.fields_[head_.count_ - 1].kind == FieldKind::retry_after)
-      head_.retry_after = true;
-  }
-
-  void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int,
-                       beast::error_code&) override {}
-  void on_header_impl(beast::error_code&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
-  std::size_t on_body_impl(beast::string_view, beast::error_code&) override { return 0; }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, beast::error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view, beast::error_code&) override {
-    return 0;
-  }
-  void on_finish_impl(beast::error_code&) override {}
-
   ResponseHead& head_;
   std::string_view bytes_;
-  FieldSink sink_;
-  Refusal refusal_;
+  FieldReader fields_;
 };
 
 Refusal ResponseHead::parse(std::string_view head, bool to_head, const HeadLimits& limits) {
   status = 0;
-  reason = {};
+  reason = content_type = {};
   keep_alive = true;
   http_1_0 = retry_after = false;
   framing = Framing::none;

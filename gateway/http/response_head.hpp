@@ -18,8 +18,9 @@ class ResponseHead {
   std::uint16_t status = 0;
   std::string_view reason;  // visible ASCII, spaces and tabs; may be empty
   bool http_1_0 = false;
-  bool keep_alive = true;    // the upstream will take another request on this connection
-  bool retry_after = false;  // has a Retry-After field
+  bool keep_alive = true;         // the upstream will take another request on this connection
+  bool retry_after = false;       // has a Retry-After field
+  std::string_view content_type;  // the first Content-Type
   Framing framing = Framing::none;
   std::uint64_t content_length = 0;  // with Framing::none: of the body it tells of
 

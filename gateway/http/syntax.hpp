@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -18,10 +19,22 @@ constexpr std::array<bool, 256> make_tchars() {
   return table;
 }
 inline constexpr std::array<bool, 256> tchars = make_tchars();
+
+constexpr std::array<bool, 256> make_target_chars() {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0x21; c < 0x7f; ++c) table[c] = c != '#';
+  return table;
+}
+inline constexpr std::array<bool, 256> target_chars = make_target_chars();
 }  // namespace detail
 
 /// A character of a token (RFC 9110, 5.6.2).
 constexpr bool is_tchar(char c) { return detail::tchars[static_cast<unsigned char>(c)]; }
+
+/// Visible ASCII without `#`: what may stand in a request target.
+constexpr bool is_target_char(char c) {
+  return detail::target_chars[static_cast<unsigned char>(c)];
+}
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

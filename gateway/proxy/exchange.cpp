@@ -118,7 +118,7 @@ bool Exchange::admit() {
   has_body_ = !http::BodyReader(head.framing, head.content_length).done();
   asks_to_switch_ = !head.upgrade.empty();
   parsed_ = true;
-  take_request_id(head.find("X-Request-Id"));
+  take_request_id(head.request_id);
   if (worker_.samples_access()) ((logged_request_ = head.method) += ' ') += head.target;
   if (internal()) return false;
   if (head.framing == http::Framing::length && head.content_length > table_->limits.request_body)

@@ -23,7 +23,7 @@ Outcome outcome_of(std::uint16_t status, bool retry_after) {
 // The response head was parsed just now; its views are in reply(), which is consumed behind it.
 void Exchange::start_delivery() {
   const http::ResponseHead& head = worker_.response;
-  const std::string_view type = head.find("Content-Type");
+  const std::string_view type = head.content_type;
   const bool events = base::iequals(type.substr(0, type.find(';')), "text/event-stream");
   awaits_event_ = events && head.framing != http::Framing::none;
   record_.response_started(worker_.reactor().now(), head.status, awaits_event_);

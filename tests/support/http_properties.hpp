@@ -12,6 +12,7 @@
 #include "http/body.hpp"
 #include "http/build_head.hpp"
 #include "http/upgrade.hpp"
+#include "support/beast_head.hpp"
 #include "support/http_oracle.hpp"
 
 namespace canary::http {
@@ -71,6 +72,10 @@ inline std::string request_violation(std::string_view bytes, bool trusted) {
   if (head.parse(bytes, limits)) return {};
   if (const auto problem = oracle::request_problem(bytes); !problem.empty())
     return "it is accepted in spite of " + problem;
+  const BeastHead<true> witness(bytes);
+  if (!beast_reads_the_same_fields(witness, head) || witness.method != head.method ||
+      witness.target != head.target)
+    return "Beast reads something else";
   for (auto cut = bytes.size() - 1; cut > 0 && bytes.size() < 300; --cut)
     if (refuse_incomplete(bytes.substr(0, cut), limits)) return "its first part is refused";
   std::string out;
@@ -104,6 +109,10 @@ inline std::string response_violation(std::string_view bytes, bool to_head, bool
   if (const auto problem = oracle::response_problem(bytes); !problem.empty())
     return "it is accepted in spite of " + problem;
   if (head.status < 100 || head.status > 599) return "the status";
+  const BeastHead<false> witness(bytes);
+  if (!beast_reads_the_same_fields(witness, head) || witness.status != head.status ||
+      (!head.reason.empty() && witness.reason != head.reason))
+    return "Beast reads something else";
   std::string out;
   build_response_head(
       out, head,

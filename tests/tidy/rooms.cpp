@@ -29,21 +29,20 @@ std::vector<Include> includes_of(const Source& source) {
 struct Fence {
   std::string prefix, library;
   std::set<std::string> rooms;
-  std::set<std::string> sources_only;  // rooms that may include it in .cpp files alone
 };
 
 const std::vector<Fence>& fences() {
   static const std::vector<Fence> all{
-      {"boost/asio", "Asio", {"net", "control", "rehearsal", "admin", "run"}, {}},
-      {"boost/beast", "Beast", {"net", "control", "admin"}, {"http"}},
-      {"boost/json", "Boost.JSON", {"admin", "tools", "cli", "control", "notify", "rehearsal"}, {}},
-      {"yaml-cpp/", "yaml-cpp", {"config"}, {}},
-      {"spdlog/", "spdlog", {"log"}, {}},
-      {"fmt/", "fmt", {}, {}},
-      {"prometheus/", "prometheus-cpp", {"admin"}, {}},
-      {"sqlite3", "SQLite", {"store"}, {}},
-      {"CLI/", "CLI11", {"main"}, {}},
-      {"catch2/", "Catch2", {}, {}}};
+      {"boost/asio", "Asio", {"net", "control", "rehearsal", "admin", "run"}},
+      {"boost/beast", "Beast", {"net", "control", "admin"}},
+      {"boost/json", "Boost.JSON", {"admin", "tools", "cli", "control", "notify", "rehearsal"}},
+      {"yaml-cpp/", "yaml-cpp", {"config"}},
+      {"spdlog/", "spdlog", {"log"}},
+      {"fmt/", "fmt", {}},
+      {"prometheus/", "prometheus-cpp", {"admin"}},
+      {"sqlite3", "SQLite", {"store"}},
+      {"CLI/", "CLI11", {"main"}},
+      {"catch2/", "Catch2", {}}};
   return all;
 }
 
@@ -130,7 +129,6 @@ Violations check_fences(const Source& source) {
   for (const Include& include : includes_of(source))
     for (const Fence& fence : fences()) {
       if (!include.name.starts_with(fence.prefix) || fence.rooms.contains(room)) continue;
-      if (fence.sources_only.contains(room) && !source.is_header()) continue;
       violations.push_back(
           {source.path, include.line, fence.library + " is not to be seen in " + room});
     }

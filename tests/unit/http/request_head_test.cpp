@@ -166,6 +166,7 @@ TEST_CASE("A request line has one of the forms that are meant for a gateway") {
       {"a control", line("GET /\x01 HTTP/1.1"), 400},
       {"NUL", line("GET /\0 HTTP/1.1"s), 400},
       {"a tab", line("GET /\t HTTP/1.1"), 400},
+      {"a bare CR", line("GET /a\rb HTTP/1.1"), 400},
       {"CONNECT", line("CONNECT a:443 HTTP/1.1"), 501},
       {"CONNECT with a path", line("CONNECT / HTTP/1.1"), 501},
       {"no target", line("GET HTTP/1.1"), 400},

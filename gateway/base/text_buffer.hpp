@@ -1,0 +1,34 @@
+// Text under construction that is built over and over: like a std::string, but an append is a
+// comparison and a copy, in line, and growing leaves the new memory as it is.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+namespace canary::base {
+
+class TextBuffer {
+ public:
+  void append(std::string_view text) {
+    if (text.size() > capacity_ - size_) grow(text.size());
+    if (!text.empty()) std::memcpy(memory_.get() + size_, text.data(), text.size());
+    size_ += text.size();
+  }
+  void append(char c) { append(std::string_view(&c, 1)); }
+  /// Drops the text and keeps the memory.
+  void clear() { size_ = 0; }
+
+  std::string_view view() const { return {memory_.get(), size_}; }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+ private:
+  void grow(std::size_t by);
+
+  std::unique_ptr<char[]> memory_;
+  std::size_t size_ = 0, capacity_ = 0;
+};
+
+}  // namespace canary::base
