@@ -6,40 +6,43 @@
 #include "http/upgrade.hpp"
 
 namespace canary::http {
+
+using base::TextBuffer;
+
 namespace {
 
 constexpr std::string_view crlf = "\r\n";
 
-void append_line(std::string& out, std::string_view name_and_colon, std::string_view value) {
+void append_line(TextBuffer& out, std::string_view name_and_colon, std::string_view value) {
   out.append(name_and_colon);
   out.append(value);
   out.append(crlf);
 }
 
-void append_number(std::string& out, std::uint64_t number) {
+void append_number(TextBuffer& out, std::uint64_t number) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  out.append(digits, static_cast<std::size_t>(end - digits));
+  out.append({digits, static_cast<std::size_t>(end - digits)});
 }
 
-void append_number_line(std::string& out, std::string_view name_and_colon, std::uint64_t number) {
+void append_number_line(TextBuffer& out, std::string_view name_and_colon, std::uint64_t number) {
   out.append(name_and_colon);
   append_number(out, number);
   out.append(crlf);
 }
 
-void append_length(std::string& out, std::uint64_t length) {
+void append_length(TextBuffer& out, std::uint64_t length) {
   append_number_line(out, "Content-Length: ", length);
 }
 
 /// A parsed field as `name: value`. Nearly all stand like that in the head they come from: those
 /// leave in one copy. The head ends in an empty line, so two bytes follow every value.
-void append_field(std::string& out, const Field& field) {
+void append_field(TextBuffer& out, const Field& field) {
   const char* const name_end = field.name.data() + field.name.size();
   const char* const value_end = field.value.data() + field.value.size();
   if (field.value.data() == name_end + 2 && name_end[1] == ' ' &&
       std::memcmp(value_end, "\r\n", 2) == 0) {
-    out.append(field.name.data(), static_cast<std::size_t>(value_end + 2 - field.name.data()));
+    out.append({field.name.data(), static_cast<std::size_t>(value_end + 2 - field.name.data())});
     return;
   }
   out.append(field.name);
@@ -52,7 +55,7 @@ struct Claims {
 };
 
 /// Passes on what is meant for the upstream.
-Claims append_request_fields(std::string& out, const RequestHead& request, bool trusted) {
+Claims append_request_fields(TextBuffer& out, const RequestHead& request, bool trusted) {
   Claims claims;
   for (const Field& field : request.fields()) {
     switch (field.kind) {
@@ -97,7 +100,7 @@ Claims append_request_fields(std::string& out, const RequestHead& request, bool 
   return claims;
 }
 
-void append_forwarded(std::string& out, const RequestHead& request,
+void append_forwarded(TextBuffer& out, const RequestHead& request,
                       const ForwardedRequest& forwarded, const Claims& claims) {
   out.append("X-Forwarded-For: ");
   if (claims.addresses) {
@@ -114,7 +117,7 @@ void append_forwarded(std::string& out, const RequestHead& request,
 }
 
 /// Passes on what is meant for the client. Returns whether there was a Date.
-bool append_response_fields(std::string& out, const ResponseHead& response) {
+bool append_response_fields(TextBuffer& out, const ResponseHead& response) {
   bool dated = false;
   for (const Field& field : response.fields()) {
     switch (field.kind) {
@@ -148,19 +151,19 @@ bool append_response_fields(std::string& out, const ResponseHead& response) {
   return dated;
 }
 
-void append_status_line(std::string& out, std::uint16_t status, std::string_view reason) {
+void append_status_line(TextBuffer& out, std::uint16_t status, std::string_view reason) {
   out.append("HTTP/1.1 ");
   append_number(out, status);
-  out.push_back(' ');
+  out.append(' ');
   append_line(out, reason, {});
 }
 
-void append_identity(std::string& out, std::string_view request_id, std::string_view version) {
+void append_identity(TextBuffer& out, std::string_view request_id, std::string_view version) {
   if (!request_id.empty()) append_line(out, "X-Request-Id: ", request_id);
   if (!version.empty()) append_line(out, "X-Model-Version: ", version);
 }
 
-void append_connection(std::string& out, bool close, bool to_http_1_0) {
+void append_connection(TextBuffer& out, bool close, bool to_http_1_0) {
   if (close)
     out.append("Connection: close\r\n");
   else if (to_http_1_0)  // without it that client takes the connection for closed
@@ -170,7 +173,7 @@ void append_connection(std::string& out, bool close, bool to_http_1_0) {
 bool has_no_length(std::uint16_t status) { return status < 200 || status == 204; }
 
 /// Restates the framing. Returns whether the body's end shows without closing the connection.
-bool append_response_framing(std::string& out, const ResponseHead& response,
+bool append_response_framing(TextBuffer& out, const ResponseHead& response,
                              const ForwardedResponse& forwarded) {
   switch (response.framing) {
     case Framing::length:
@@ -192,13 +195,13 @@ bool append_response_framing(std::string& out, const ResponseHead& response,
 
 }  // namespace
 
-void build_request_head(std::string& out, const RequestHead& request,
+void build_request_head(TextBuffer& out, const RequestHead& request,
                         const ForwardedRequest& forwarded) {
   out.append(request.method);
-  out.push_back(' ');
+  out.append(' ');
   out.append(request.path);
   if (request.query.data() != nullptr) {
-    out.push_back('?');
+    out.append('?');
     out.append(request.query);
   }
   append_line(out, " HTTP/1.1\r\nHost: ", forwarded.host);
@@ -219,7 +222,7 @@ void build_request_head(std::string& out, const RequestHead& request,
   out.append(crlf);
 }
 
-void build_response_head(std::string& out, const ResponseHead& response,
+void build_response_head(TextBuffer& out, const ResponseHead& response,
                          const ForwardedResponse& forwarded) {
   append_status_line(out, response.status, response.reason);
   const bool dated = append_response_fields(out, response);
@@ -234,7 +237,7 @@ void build_response_head(std::string& out, const ResponseHead& response,
   out.append(crlf);
 }
 
-void build_own_response(std::string& out, const OwnResponse& response) {
+void build_own_response(TextBuffer& out, const OwnResponse& response) {
   append_status_line(out, response.status, reason_phrase(response.status));
   const bool bodiless = has_no_length(response.status) || response.status == 304;
   if (!bodiless) {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/text_buffer.hpp"
 #include "http/request_head.hpp"
 #include "http/response_head.hpp"
 
@@ -21,7 +22,7 @@ struct ForwardedRequest {
 /// request may switch (RequestHead::upgrade). Adds Via and X-Request-Id, and X-Forwarded-For,
 /// X-Forwarded-Proto, X-Forwarded-Host; drops the client's own X-Forwarded-*, Forwarded and
 /// X-Real-IP unless trusted: then they are kept, and X-Forwarded-For is appended to.
-void build_request_head(std::string& out, const RequestHead& request,
+void build_request_head(base::TextBuffer& out, const RequestHead& request,
                         const ForwardedRequest& forwarded);
 
 /// What the gateway adds to a response.
@@ -37,7 +38,7 @@ struct ForwardedResponse {
 /// The head for the client. With Framing::length the Content-Length is restated; a HEAD's or 304's
 /// Content-Length is passed on. The upstream's own X-Request-Id and X-Model-Version are dropped. A
 /// body that leaves neither with a length nor chunked says `Connection: close`, asked or not.
-void build_response_head(std::string& out, const ResponseHead& response,
+void build_response_head(base::TextBuffer& out, const ResponseHead& response,
                          const ForwardedResponse& forwarded);
 
 /// An answer of the gateway itself, head and body.
@@ -53,7 +54,7 @@ struct OwnResponse {
   bool to_http_1_0 = false;
   bool to_head = false;  // send no body, but its length
 };
-void build_own_response(std::string& out, const OwnResponse& response);
+void build_own_response(base::TextBuffer& out, const OwnResponse& response);
 
 /// `{"error":{"code":"...","message":"...","request_id":"..."}}`
 void append_error_body(std::string& out, std::string_view code, std::string_view message,

@@ -26,6 +26,14 @@ constexpr std::array<bool, 256> make_target_chars() {
   return table;
 }
 inline constexpr std::array<bool, 256> target_chars = make_target_chars();
+
+constexpr std::array<bool, 256> make_host_chars() {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0; c < table.size(); ++c) table[c] = tchars[c];
+  for (const char c : std::string_view("!#$%&'*+^`|")) table[static_cast<unsigned char>(c)] = false;
+  return table;
+}
+inline constexpr std::array<bool, 256> host_chars = make_host_chars();
 }  // namespace detail
 
 /// A character of a token (RFC 9110, 5.6.2).
@@ -35,6 +43,9 @@ constexpr bool is_tchar(char c) { return detail::tchars[static_cast<unsigned cha
 constexpr bool is_target_char(char c) {
   return detail::target_chars[static_cast<unsigned char>(c)];
 }
+
+/// A letter, a digit, or one of `-._~`: RFC 3986's unreserved characters.
+constexpr bool is_host_char(char c) { return detail::host_chars[static_cast<unsigned char>(c)]; }
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

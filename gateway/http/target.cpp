@@ -12,20 +12,6 @@ constexpr std::string_view http_scheme = "http://";
 
 constexpr Refusal bad_target(std::string_view why) { return {400, "bad_request", why}; }
 
-bool is_visible(std::string_view target) {
-  bool visible = true;
-  for (const char c : target) {
-    const auto byte = static_cast<unsigned char>(c);
-    visible &= byte > 0x20 && byte < 0x7f && byte != '#';
-  }
-  return visible;
-}
-
-constexpr bool is_alnum(char c) {
-  const char folded = static_cast<char>(c | 0x20);
-  return is_digit(c) || (folded >= 'a' && folded <= 'z');
-}
-
 bool is_port(std::string_view text) {
   std::uint64_t port = 0;
   return text.empty() || (text.size() <= 5 && parse_length(text, port) && port <= 65535);
@@ -58,7 +44,7 @@ bool is_authority(std::string_view text) {
   const auto colon = text.find(':');
   const auto host = text.substr(0, colon);
   for (const char c : host)
-    if (!is_alnum(c) && c != '-' && c != '.' && c != '_' && c != '~') return false;
+    if (!is_host_char(c)) return false;
   if (host.empty()) return false;
   return colon == std::string_view::npos || is_port(text.substr(colon + 1));
 }
@@ -66,7 +52,6 @@ bool is_authority(std::string_view text) {
 Refusal split_target(std::string_view method, std::string_view target, Target& out) {
   out = {};
   if (method == "CONNECT") return {501, "not_implemented", "CONNECT is not supported"};
-  if (!is_visible(target)) return bad_target("the target has a character that may not be there");
   if (target.starts_with('/')) {
     split_query(target, out);
     return {};

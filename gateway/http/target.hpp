@@ -13,8 +13,9 @@ struct Target {
   std::string_view authority;  // of an absolute-form target only
 };
 
-/// Accepts origin-form, absolute-form with http, and `*` for OPTIONS; visible ASCII, no fragment.
-/// CONNECT is not implemented: the gateway is no tunnel.
+/// `target` is of target characters alone (scan.hpp): visible ASCII, no fragment. Accepts
+/// origin-form, absolute-form with http, and `*` for OPTIONS; visible ASCII, no fragment. CONNECT
+/// is not implemented: the gateway is no tunnel.
 Refusal split_target(std::string_view method, std::string_view target, Target& out);
 
 /// `host[:port]`: a name of letters, digits and `-._~`, an IPv4 address, or an IPv6 address in

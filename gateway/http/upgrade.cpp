@@ -47,7 +47,7 @@ std::string_view offered_upgrade(const RequestHead& request) {
   return sound && any ? value : std::string_view{};
 }
 
-void append_protocols(std::string& out, std::string_view offered) {
+void append_protocols(base::TextBuffer& out, std::string_view offered) {
   bool first = true;
   base::for_each_element(offered, [&](std::string_view protocol) {
     if (!may_pass(protocol)) return;

@@ -3,8 +3,7 @@
 // such a tunnel requests would pass that nobody here has seen.
 #pragma once
 
-#include <string>
-
+#include "base/text_buffer.hpp"
 #include "http/request_head.hpp"
 #include "http/response_head.hpp"
 
@@ -17,7 +16,7 @@ namespace canary::http {
 std::string_view offered_upgrade(const RequestHead& request);
 
 /// Appends the protocols of such a value that may pass, as `a, b/2`.
-void append_protocols(std::string& out, std::string_view offered);
+void append_protocols(base::TextBuffer& out, std::string_view offered);
 
 /// The protocol that a 101 switches to. Empty when it is not exactly one of those offered, or not
 /// said in Connection as well: then the response is not one to act on.

@@ -37,55 +37,61 @@ Exchange::Exchange(Session& session)
 
 Exchange::~Exchange() { session_.watch(nullptr); }
 
-reactor::Task<bool> Exchange::run() {
-  const bool complete = co_await read_head();
-  if (!complete) co_return false;
-  bool forward = refused_.status == 0 && admit();
+reactor::Task<bool> Exchange::serve(Session& session) {
+  Exchange self(session);
+  if (!self.find_head()) {
+    const bool found = co_await self.read_head();
+    if (!found) co_return false;
+  }
+  bool forward = self.refused_.status == 0 && self.admit();
   while (forward) {
-    forward = co_await reach();
+    forward = co_await self.reach();
     if (!forward) break;
-    send_request();
-    const Reply reply = co_await await_reply();
+    self.send_request();
+    const Reply reply = co_await self.await_reply();
     if (reply == Reply::head) {
-      const bool more = co_await deliver();
+      const bool more = co_await self.deliver();
       co_return more;
     }
     if (reply == Reply::switched) {
-      const bool more = co_await tunnel();
+      const bool more = co_await self.tunnel();
       co_return more;
     }
     forward = reply == Reply::retry;
   }
-  const bool more = co_await answer();
+  const bool more = co_await self.answer();
   co_return more;
 }
 
-// True with a whole head at the front of in(), or with refused_ set; false when there is nobody to
-// answer.
+// Looks for a whole head at the front of in(). True: it is there, or refused_ says why not.
+bool Exchange::find_head() {
+  reactor::Buffer& in = session_.in();
+  const http::HeadLimits limits{table_->limits.header_bytes, table_->limits.header_count};
+  if (const std::size_t empty = http::leading_empty_lines(in.view()); empty > 0) {
+    in.consume(empty);
+    scanned_ = 0;
+    skipped_ += empty;
+  }
+  if (skipped_ > limits.bytes) {  // or a fast sender of empty lines would never give way
+    refused_ = {400, "bad_request", "there are only empty lines"};
+    return true;
+  }
+  head_size_ = http::find_head_end(in.view(), scanned_);
+  if (head_size_ > 0) return true;
+  const auto refusal = http::refuse_incomplete(in.view(), limits);
+  if (refusal) refused_ = {refusal.status, refusal.code, refusal.message};
+  return static_cast<bool>(refusal);
+}
+
+// Reads on until the head is found; false when there is nobody to answer.
 reactor::Task<bool> Exchange::read_head() {
   reactor::Buffer& in = session_.in();
   const MonoTime deadline = worker_.reactor().now() + table_->timeouts.header;
-  const http::HeadLimits limits{table_->limits.header_bytes, table_->limits.header_count};
-  std::size_t scanned = 0, skipped = 0;
   for (;;) {
-    if (const std::size_t empty = http::leading_empty_lines(in.view()); empty > 0) {
-      in.consume(empty);
-      scanned = 0;
-      skipped += empty;
-    }
-    if (skipped > limits.bytes) {  // or a fast sender of empty lines would never give way
-      refused_ = {400, "bad_request", "there are only empty lines"};
-      co_return true;
-    }
-    head_size_ = http::find_head_end(in.view(), scanned);
-    if (head_size_ > 0) co_return true;
-    if (const auto refusal = http::refuse_incomplete(in.view(), limits)) {
-      refused_ = {refusal.status, refusal.code, refusal.message};
-      co_return true;
-    }
     const reactor::Io io = session_.client().receive(in.prepare(least_room));
     if (io.status == reactor::IoStatus::ok) {
       in.commit(io.bytes);
+      if (find_head()) co_return true;
       continue;
     }
     if (io.status != reactor::IoStatus::again) co_return false;

@@ -35,17 +35,19 @@ struct Refused {
 
 class Exchange {
  public:
+  /// Serves one request. False: the connection must end. What the exchange holds (its upstream, its
+  /// table) has gone by then.
+  static reactor::Task<bool> serve(Session& session);
+
+ private:
   explicit Exchange(Session& session);
   ~Exchange();
 
-  /// Serves one request. False: the connection must end.
-  reactor::Task<bool> run();
-
- private:
   enum class Reached : std::uint8_t { connected, table_changed, client_gone, failed };
   enum class Reply : std::uint8_t { head, switched, retry, refused };
 
   // exchange.cpp: from the first byte to a connection
+  bool find_head();
   reactor::Task<bool> read_head();
   bool parse();  // the head into the worker's scratch, unless it is there; false: refused_
   bool admit();  // false: refused_, or own_body_ is the answer
@@ -112,9 +114,11 @@ class Exchange {
 
   traffic::Draw draw_{};           // kept when the pick is made again
   std::size_t head_size_ = 0;      // of the request head at the front of session_.in()
+  std::size_t scanned_ = 0;        // bytes there that were searched for the head's end
+  std::size_t skipped_ = 0;        // bytes of empty lines in front of it
   std::size_t retained_ = 0;       // request bytes kept there for a retry or a 101
   std::size_t replayed_ = 0;       // body bytes among them
-  std::string interim_;            // a 1xx of the upstream's that is passed on
+  base::TextBuffer interim_;       // a 1xx of the upstream's that is passed on
   std::string_view interim_left_;  // of interim_ or go_on: still to be sent to the client
   std::string_view protocol_;      // of a 101, in reply(), until its head is built
   std::size_t reply_scanned_ = 0, reply_size_ = 0;

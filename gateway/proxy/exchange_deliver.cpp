@@ -36,7 +36,7 @@ void Exchange::start_delivery() {
   // What is still being uploaded would be read as the next request.
   keep_alive_ = keep_alive_ && upload_done_ && !worker_.draining() && !ends_by_close_;
 
-  std::string& out = worker_.scratch;
+  base::TextBuffer& out = worker_.scratch;
   begin_answer();
   http::build_response_head(out, head,
                             {.request_id = request_id(),
@@ -164,7 +164,7 @@ reactor::Task<bool> Exchange::answer() {
 // What was begun must be ended; a `100 Continue` that was not is void by now.
 void Exchange::begin_answer() {
   worker_.scratch.clear();
-  if (interim_left_ != go_on) worker_.scratch = interim_left_;
+  if (interim_left_ != go_on) worker_.scratch.append(interim_left_);
   interim_left_ = {};
 }
 

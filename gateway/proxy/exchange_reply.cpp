@@ -30,7 +30,7 @@ void Exchange::send_request() {
   const bool may_repeat = head.idempotent || model_->settings.upstream.retry_reused_post;
   replayable_ = upstream_->reused && !retried_ && whole && may_repeat;
 
-  std::string& out = worker_.scratch;
+  base::TextBuffer& out = worker_.scratch;
   out.clear();
   http::build_request_head(out, head,
                            {.host = endpoint_->authority,
@@ -42,7 +42,7 @@ void Exchange::send_request() {
   const bool chunked = head.framing == http::Framing::chunked;
   if (replayable_ || asks_to_switch_) {
     const auto length = static_cast<std::size_t>(body.remaining());
-    out += in.view().substr(head_size_, length);
+    out.append(in.view().substr(head_size_, length));
     retained_ = head_size_ + length;
     replayed_ = length;
     upload_.emplace(session_.client(), in, http::BodyReader(), upstream_->socket, false, 0);
@@ -162,7 +162,7 @@ void Exchange::pass_interim() {
   if (http_1_0_ || worker_.response.status == 100 || !interim_left_.empty()) return;
   interim_.clear();
   http::build_response_head(interim_, worker_.response, {});
-  interim_left_ = interim_;
+  interim_left_ = interim_.view();
   send_interim();
 }
 

@@ -31,7 +31,7 @@ reactor::Task<bool> Exchange::tunnel() {
   record_.first_content(now);
   worker_.race_allowance().answered();
   status_sent_ = worker_.response.status;
-  std::string& out = worker_.scratch;
+  base::TextBuffer& out = worker_.scratch;
   begin_answer();
   http::build_response_head(
       out, worker_.response,

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text_buffer.hpp"
 #include "reactor/buffer.hpp"
 #include "reactor/socket.hpp"
 
@@ -14,9 +15,9 @@ namespace canary::proxy {
 class Outlet {
  public:
   /// Queues a head that was built in `scratch`, which stays untouched until flush() returns.
-  void head(std::string& scratch) {
+  void head(base::TextBuffer& scratch) {
     scratch_ = &scratch;
-    head_ = scratch;
+    head_ = scratch.view();
   }
   /// Queues the first `count` bytes of the buffer given to flush(), and drops `skip` bytes behind
   /// them (framing that was taken off) when they are gone.
@@ -40,7 +41,7 @@ class Outlet {
   void sent(std::size_t count, reactor::Buffer& buffer);
   void leave_scratch();
 
-  std::string* scratch_ = nullptr;  // where head_ lives, until leave_scratch()
+  base::TextBuffer* scratch_ = nullptr;  // where head_ lives, until leave_scratch()
   std::string_view head_;
   std::string kept_;  // the rest of a head that did not fit; empty in the usual case
   std::size_t body_ = 0, skip_ = 0;

@@ -36,7 +36,7 @@ class Relay {
         chunked_out_(chunked_out) {}
 
   /// A head to send in front of the body; see Outlet::head.
-  void head(std::string& scratch) { outlet_.head(scratch); }
+  void head(base::TextBuffer& scratch) { outlet_.head(scratch); }
 
   /// Shows it the body's bytes until content has begun.
   void watch(http::FirstEvent& first) { first_event_ = &first; }

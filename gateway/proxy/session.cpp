@@ -59,7 +59,7 @@ reactor::Task<> Session::serve() {
     const bool request = co_await await_request(first);
     if (!request) break;
     first = false;
-    const bool more = co_await serve_one();
+    const bool more = co_await Exchange::serve(*this);
     if (!more) {
       co_await linger();
       break;
@@ -67,13 +67,6 @@ reactor::Task<> Session::serve() {
     if (++served_in_turn_ >= most_in_turn) co_await give_way(MonoTime::max());
   }
   worker_.reactor().close(client_);
-}
-
-// A frame of its own: whatever the exchange holds (its upstream, its table) goes before linger().
-reactor::Task<bool> Session::serve_one() {
-  Exchange exchange(*this);
-  const bool more = co_await exchange.run();
-  co_return more;
 }
 
 reactor::Task<bool> Session::await_request(bool first) {

@@ -67,7 +67,6 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
 
  private:
   reactor::Task<> serve();
-  reactor::Task<bool> serve_one();
   reactor::Task<bool> await_request(bool first);
   reactor::Task<> linger();
 

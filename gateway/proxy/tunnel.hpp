@@ -25,7 +25,7 @@ class Tunnel {
   Tunnel(Session& session, reactor::Socket& upstream, Duration idle, MonoTime total);
 
   /// A head for the client, in front of the upstream's bytes; see Outlet::head.
-  void head(std::string& scratch) { down_.relay.head(scratch); }
+  void head(base::TextBuffer& scratch) { down_.relay.head(scratch); }
   reactor::Task<End> run();
 
   std::uint64_t received() const { return up_.relay.reader().body_bytes(); }

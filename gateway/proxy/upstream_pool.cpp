@@ -1,6 +1,7 @@
 #include "proxy/upstream_pool.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "reactor/tcp.hpp"
 
@@ -8,6 +9,12 @@ namespace canary::proxy {
 namespace {
 
 constexpr base::Duration sweep_interval = std::chrono::milliseconds(500);
+
+UpstreamLease pop(std::vector<UpstreamLease>& stack) {
+  UpstreamLease lease = std::move(stack.back());
+  stack.pop_back();
+  return lease;
+}
 
 }  // namespace
 
@@ -20,19 +27,30 @@ UpstreamPool::~UpstreamPool() { clear(); }
 
 UpstreamLease UpstreamPool::take(std::uint32_t endpoint) {
   if (endpoint >= idle_.size()) return {};
-  auto& stack = idle_[endpoint];
-  while (!stack.empty()) {
-    UpstreamLease lease = std::move(stack.back());
-    stack.pop_back();
-    // Readable: unasked bytes, told in this very batch of events. What was put in since then (the
-    // client pipelines) has to be asked.
-    if (lease->idle_until <= reactor_.now() || lease->socket.hung_up() || lease->socket.readable())
-      continue;
-    if (lease->idle_since_batch == reactor_.batch() && lease->socket.has_input()) continue;
-    lease->reused = true;
-    return lease;
+  Idle& idle = idle_[endpoint];
+  idle.settle(reactor_.batch());
+  while (!idle.settled.empty()) {
+    UpstreamLease lease = pop(idle.settled);
+    if (usable(*lease)) return lease;
+  }
+  while (!idle.fresh.empty()) {
+    UpstreamLease lease = pop(idle.fresh);
+    if (usable(*lease) && !lease->socket.has_input()) return lease;
   }
   return {};
+}
+
+void UpstreamPool::Idle::settle(std::uint64_t now) {
+  if (batch == now) return;
+  batch = now;
+  std::move(fresh.begin(), fresh.end(), std::back_inserter(settled));
+  fresh.clear();
+}
+
+// Readable: unasked bytes, told in this very batch of events.
+bool UpstreamPool::usable(const UpstreamConnection& connection) const {
+  return connection.idle_until > reactor_.now() && !connection.socket.hung_up() &&
+         !connection.socket.readable();
 }
 
 UpstreamLease UpstreamPool::connect(const traffic::Endpoint& endpoint, reactor::SocketOwner& owner,
@@ -58,8 +76,9 @@ UpstreamLease UpstreamPool::connect(const traffic::Endpoint& endpoint, reactor::
 
 void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t most) {
   if (lease->endpoint >= idle_.size()) idle_.resize(lease->endpoint + 1);
-  auto& stack = idle_[lease->endpoint];
-  if (stack.size() >= most || keep.count() == 0 || lease->socket.hung_up()) return;
+  Idle& idle = idle_[lease->endpoint];
+  idle.settle(reactor_.batch());
+  if (idle.size() >= most || keep.count() == 0 || lease->socket.hung_up()) return;
   if (lease->socket.readable()) {
     // What it holds unread was announced already: no further event would tell of it.
     char unasked = 0;
@@ -68,8 +87,8 @@ void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t mos
   }
   lease->socket.owner = this;
   lease->idle_until = reactor_.now() + keep;
-  lease->idle_since_batch = reactor_.batch();
-  stack.push_back(std::move(lease));
+  lease->reused = true;  // from now on
+  idle.fresh.push_back(std::move(lease));
   reactor_.wheel().arm_if_idle(*this, reactor_.now() + sweep_interval);
 }
 
@@ -77,20 +96,18 @@ void UpstreamPool::clear() { idle_.clear(); }
 
 void UpstreamPool::on_ready(reactor::Socket& socket) {
   if (!socket.readable() && !socket.hung_up()) return;  // it only became writable
-  for (auto& stack : idle_) {
-    const auto it = std::find_if(stack.begin(), stack.end(),
-                                 [&](const auto& lease) { return &lease->socket == &socket; });
-    if (it == stack.end()) continue;
-    stack.erase(it);
-    return;
-  }
+  const auto is_it = [&](const UpstreamLease& lease) { return &lease->socket == &socket; };
+  for (Idle& idle : idle_)
+    if (std::erase_if(idle.settled, is_it) + std::erase_if(idle.fresh, is_it) > 0) return;
 }
 
 void UpstreamPool::on_timer(reactor::MonoTime now) {
   bool any = false;
-  for (auto& stack : idle_) {
-    std::erase_if(stack, [&](const auto& lease) { return lease->idle_until <= now; });
-    any = any || !stack.empty();
+  const auto is_over = [&](const UpstreamLease& lease) { return lease->idle_until <= now; };
+  for (Idle& idle : idle_) {
+    idle.settle(reactor_.batch());
+    std::erase_if(idle.settled, is_over);
+    any = any || idle.size() > 0;
   }
   if (any) reactor_.wheel().arm(*this, now + sweep_interval);
 }

@@ -18,8 +18,7 @@ struct UpstreamConnection {
   reactor::Socket socket;
   std::uint32_t endpoint = 0;
   bool reused = false;             // it has carried a request before
-  reactor::MonoTime idle_until{};  // meaningful while idle, as is the next
-  std::uint64_t idle_since_batch = 0;
+  reactor::MonoTime idle_until{};  // meaningful while idle
 };
 
 /// Closes the connection of a lease that is not given back, whatever the way out.
@@ -34,7 +33,7 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
   explicit UpstreamPool(reactor::Reactor& reactor) : reactor_(reactor) {}
   ~UpstreamPool();
 
-  /// The newest idle connection to the endpoint, or none.
+  /// An idle connection to the endpoint, the newest that is known to be sound, or none.
   UpstreamLease take(std::uint32_t endpoint);
 
   /// Begins to connect; the caller waits until the socket is writable and asks connect_error().
@@ -52,8 +51,19 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
   void on_ready(reactor::Socket& socket) override;  // of an idle connection
   void on_timer(reactor::MonoTime now) override;    // sweeps what has been idle for too long
 
+  /// The idle connections to one endpoint, newest last. Those of this batch of events stand aside:
+  /// the batch tells nothing of what happened to them since they were put in, so one of them is
+  /// taken last, and only after the kernel was asked.
+  struct Idle {
+    std::vector<UpstreamLease> settled, fresh;
+    std::uint64_t batch = 0;  // of `fresh`
+    std::size_t size() const { return settled.size() + fresh.size(); }
+    void settle(std::uint64_t now);
+  };
+  bool usable(const UpstreamConnection& connection) const;
+
   reactor::Reactor& reactor_;
-  std::vector<std::vector<UpstreamLease>> idle_;  // by endpoint id, newest last
+  std::vector<Idle> idle_;  // by endpoint id
 };
 
 }  // namespace canary::proxy

@@ -37,7 +37,6 @@ Worker::Worker(std::size_t index, std::size_t workers,
       current_pin_(current_),
       access_log_(access_log),
       housekeeping_(std::make_unique<Housekeeping>(*this)) {
-  scratch.reserve(64 << 10);
 }
 
 Worker::~Worker() { flush_access_log(); }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "base/text_buffer.hpp"
 #include "http/request_head.hpp"
 #include "http/response_head.hpp"
 #include "log/access_log.hpp"
@@ -68,9 +69,9 @@ class Worker {
   // Scratch, never valid across a suspension.
   http::RequestHead request;
   http::ResponseHead response;
-  std::string scratch;  // heads are built here
-  std::string text;     // a refusal's message
-  std::string line;     // an access-log line
+  base::TextBuffer scratch;  // heads are built here
+  std::string text;          // a refusal's message
+  std::string line;          // an access-log line
 
   /// The Date header's value, made once per second.
   std::string_view date();

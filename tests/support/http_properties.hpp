@@ -13,6 +13,7 @@
 #include "http/build_head.hpp"
 #include "http/upgrade.hpp"
 #include "support/beast_head.hpp"
+#include "support/built.hpp"
 #include "support/http_oracle.hpp"
 
 namespace canary::http {
@@ -78,12 +79,11 @@ inline std::string request_violation(std::string_view bytes, bool trusted) {
     return "Beast reads something else";
   for (auto cut = bytes.size() - 1; cut > 0 && bytes.size() < 300; --cut)
     if (refuse_incomplete(bytes.substr(0, cut), limits)) return "its first part is refused";
-  std::string out;
-  build_request_head(out, head,
-                     {.host = "up:1",
-                      .client_address = "10.0.0.9",
-                      .request_id = "id",
-                      .trust_forwarded = trusted});
+  const auto out = test::built(build_request_head, head,
+                               {.host = "up:1",
+                                .client_address = "10.0.0.9",
+                                .request_id = "id",
+                                .trust_forwarded = trusted});
   const NaiveHead naive(out);
   if (naive.malformed != 0) return "the built head is malformed: " + out;
   if (naive.hosts != 1) return "the built head has not one Host: " + out;
@@ -93,8 +93,7 @@ inline std::string request_violation(std::string_view bytes, bool trusted) {
   if (naive.upgrades != !head.upgrade.empty()) return "Upgrade: " + out;
   if (const auto refusal = again.parse(out, {.bytes = 1 << 20, .fields = max_fields}))
     return "the built head is refused, " + std::string(refusal.message) + ": " + out;
-  std::string offered;
-  append_protocols(offered, head.upgrade);
+  const auto offered = test::built(append_protocols, head.upgrade);
   const bool same = again.upgrade == offered && again.method == head.method &&
                     again.path == head.path && again.query == head.query &&
                     again.framing == head.framing && again.content_length == head.content_length &&
@@ -113,9 +112,8 @@ inline std::string response_violation(std::string_view bytes, bool to_head, bool
   if (!beast_reads_the_same_fields(witness, head) || witness.status != head.status ||
       (!head.reason.empty() && witness.reason != head.reason))
     return "Beast reads something else";
-  std::string out;
-  build_response_head(
-      out, head,
+  const auto out = test::built(
+      build_response_head, head,
       {.request_id = "id", .model_version = "v", .to_http_1_0 = to_http_1_0, .chunked = true});
   const NaiveHead naive(out);
   if (naive.malformed != 0) return "the built head is malformed: " + out;

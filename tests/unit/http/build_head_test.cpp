@@ -3,21 +3,23 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "support/built.hpp"
+
 namespace canary::http {
 namespace {
+
+using test::built;
 
 constexpr HeadLimits limits;
 
 std::string request(const std::string& raw, bool trusted = false) {
   static RequestHead head;
   REQUIRE_FALSE(head.parse(raw, limits));
-  std::string out;
-  build_request_head(out, head,
-                     {.host = "127.0.0.1:9001",
-                      .client_address = "10.0.0.9",
-                      .request_id = "id-1",
-                      .trust_forwarded = trusted});
-  return out;
+  return built(build_request_head, head,
+               {.host = "127.0.0.1:9001",
+                .client_address = "10.0.0.9",
+                .request_id = "id-1",
+                .trust_forwarded = trusted});
 }
 
 const std::string added =
@@ -31,9 +33,7 @@ std::string response(const std::string& raw, const ForwardedResponse& forwarded,
                      bool to_head = false) {
   static ResponseHead head;
   REQUIRE_FALSE(head.parse(raw, to_head, limits));
-  std::string out;
-  build_response_head(out, head, forwarded);
-  return out;
+  return built(build_response_head, head, forwarded);
 }
 
 }  // namespace
@@ -154,30 +154,22 @@ TEST_CASE("A response without a body keeps a length only where it tells of anoth
 }
 
 TEST_CASE("The gateway's own answers are complete messages") {
-  std::string out;
-  build_own_response(out, {.status = 503,
-                           .body = "{}",
-                           .request_id = "id-1",
-                           .model_version = "m_v1",
-                           .date = "now",
-                           .extra = "Retry-After: 1\r\n",
-                           .close = true});
-  CHECK(out ==
+  CHECK(built(build_own_response, {.status = 503,
+                                   .body = "{}",
+                                   .request_id = "id-1",
+                                   .model_version = "m_v1",
+                                   .date = "now",
+                                   .extra = "Retry-After: 1\r\n",
+                                   .close = true}) ==
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
         "Content-Length: 2\r\nDate: now\r\nX-Request-Id: id-1\r\nX-Model-Version: m_v1\r\n"
         "Retry-After: 1\r\nConnection: close\r\n\r\n{}");
-  out.clear();
-  build_own_response(out, {.status = 404, .body = "{}", .to_head = true});
-  CHECK(out ==
+  CHECK(built(build_own_response, {.status = 404, .body = "{}", .to_head = true}) ==
         "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n");
-  out.clear();
-  build_own_response(out, {.status = 200, .content_type = "a/b", .to_http_1_0 = true});
-  CHECK(out ==
+  CHECK(built(build_own_response, {.status = 200, .content_type = "a/b", .to_http_1_0 = true}) ==
         "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 0\r\n"
         "Connection: keep-alive\r\n\r\n");
-  out.clear();
-  build_own_response(out, {.status = 100});
-  CHECK(out == "HTTP/1.1 100 Continue\r\n\r\n");
+  CHECK(built(build_own_response, {.status = 100}) == "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 TEST_CASE("An error body is JSON whatever it quotes") {

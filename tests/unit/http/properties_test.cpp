@@ -184,9 +184,8 @@ TEST_CASE("Any valid request survives the way to the upstream") {
     RequestHead head;
     RC_ASSERT(oracle::request_problem(raw) == "");
     RC_ASSERT(head.parse(raw, {}).status == 0);
-    std::string out;
-    build_request_head(out, head,
-                       {.host = "up:1", .client_address = "10.0.0.9", .request_id = "i"});
+    const auto out = test::built(build_request_head, head,
+                                 {.host = "up:1", .client_address = "10.0.0.9", .request_id = "i"});
     RC_ASSERT(out.starts_with(method + " " + path + " HTTP/1.1\r\nHost: up:1\r\n" + lines(fields) +
                               "Via: 1.1 canary-gateway\r\n"));
     RC_ASSERT(out.ends_with("Content-Length: " + std::to_string(length) + "\r\n\r\n"));
@@ -207,8 +206,8 @@ TEST_CASE("Any valid response survives the way to the client") {
     RC_ASSERT(oracle::response_problem(raw) == "");
     RC_ASSERT(head.parse(raw, false, {}).status == 0);
     RC_ASSERT(head.content_length == length && head.framing == Framing::length);
-    std::string out;
-    build_response_head(out, head, {.request_id = "i", .model_version = "v"});
+    const auto out =
+        test::built(build_response_head, head, {.request_id = "i", .model_version = "v"});
     RC_ASSERT(out == "HTTP/1.1 " + status + " " + reason + "\r\n" + lines(fields) +
                          "X-Request-Id: i\r\nX-Model-Version: v\r\nContent-Length: " +
                          std::to_string(length) + "\r\n\r\n");

@@ -1,7 +1,9 @@
 #include "http/upgrade.hpp"
 
 #include <catch2/catch.hpp>
+
 #include <string>
+#include "support/built.hpp"
 
 #include "http/build_head.hpp"
 
@@ -13,8 +15,8 @@ std::string told(const std::string& fields, const std::string& line = "GET / HTT
   static RequestHead head;
   const std::string raw = line + "\r\nHost: a\r\n" + fields + "\r\n";
   REQUIRE_FALSE(head.parse(raw, {}));
-  std::string out;
-  build_request_head(out, head, {.host = "up", .client_address = "10.0.0.9", .request_id = "id"});
+  const auto out = test::built(build_request_head, head,
+                               {.host = "up", .client_address = "10.0.0.9", .request_id = "id"});
   const auto at = out.find("Connection: upgrade\r\nUpgrade: ");
   CHECK((out.find("pgrade") == out.npos) == head.upgrade.empty());
   CHECK(out.find("ettings") == out.npos);
@@ -99,9 +101,8 @@ TEST_CASE("A 101 for the client is built anew, without framing") {
                  "X-Hop: 1\r\nUPGRADE: websocket\r\nSec-WebSocket-Accept: x\r\n"
                  "Content-Length: 5\r\n\r\n",
                  false, {}));
-  std::string out;
-  build_response_head(
-      out, head,
+  const auto out = test::built(
+      build_response_head, head,
       {.request_id = "id-1", .model_version = "m_v1", .date = "now", .upgrade = "websocket"});
   CHECK(out ==
         "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: x\r\nX-Request-Id: id-1\r\n"
