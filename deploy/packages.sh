@@ -5,7 +5,7 @@
 #   deploy/packages.sh build          compile the gateway
 #   deploy/packages.sh quickstart     the model servers and tools of deploy/quickstart.sh
 #   deploy/packages.sh test           all that tests/run.sh uses (includes build and quickstart)
-#   deploy/packages.sh loadtest       the peers and the load generator of loadtest/compare.sh
+#   deploy/packages.sh loadtest       the peers of loadtest/compare.sh
 #
 # Several purposes may be named at once. Needs root (or sudo) only when something is missing.
 set -euo pipefail
@@ -25,7 +25,7 @@ tests=(
   prometheus python3-pytest python3-jsonschema python3-yaml python3-websockets strace sqlite3
 )
 
-loadtest=(nginx-light haproxy wrk)
+loadtest=(nginx-light haproxy python3)
 
 usage() { sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; }
 

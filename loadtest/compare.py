@@ -1,169 +1,166 @@
 """Runs the comparison that compare.sh describes."""
 
 import argparse
+import contextlib
+import datetime
 import json
 import os
 import pathlib
-import re
-import signal
-import socket
+import platform
 import statistics
 import subprocess
 import tempfile
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-RELEASE = ROOT / "build" / "release"
+import report
+from proxies import ROOT, TOOLS, Backend, Machine, all_proxies, gateway
+
 OUT = ROOT / "build" / "loadtest"
-PROXY_CPU, LOAD_CPU = "0", "1"
-
-# name: (what it is, connections, backend's answer in bytes, request body in bytes)
 WORKLOADS = {
-    "a": ("GET, 1 KiB answer, 64 connections", 64, 1024, 0),
-    "b": ("POST 4 KiB, 1 KiB answer, 64 connections", 64, 1024, 4096),
-    "c": ("GET, 64 KiB answer, 64 connections", 64, 65536, 0),
-    "e": ("GET, 1 KiB answer, 8 connections", 8, 1024, 0),
+    "a": {"what": "GET, 1 KiB answer, 64 connections"},
+    "b": {"what": "POST 4 KiB, 1 KiB answer, 64 connections", "body": 4096},
+    "c": {"what": "GET, 64 KiB answer, 64 connections", "answer": 65536},
+    "d": {"what": "GET, 1 KiB answer, 1000 connections", "connections": 1000},
+    "e": {"what": "GET, 1 KiB answer, 8 connections", "connections": 8},
+    "f": {"what": "as a, two workers each", "workers": 2},
+    "g": {"what": "GET, 1 KiB answer, a new connection per request, 64 at a time", "close": True},
 }
+IDLE_CONNECTIONS = 8000
+OPEN_LOOP_RATE = 5000  # requests per second: well under what any of them can do here
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port, process):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise SystemExit(f"{process.args} ended with {process.returncode}")
+@contextlib.contextmanager
+def running(machine, answer, workers=1, floor=True, extra=lambda *_: []):
+    """The backend and the proxies, for as long as the block lasts."""
+    backend = Backend(machine, answer)
+    proxies = []
+    with tempfile.TemporaryDirectory() as directory:
+        home = pathlib.Path(directory)
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"nothing listens on {port}")
+            proxies += all_proxies(machine, home, backend, workers, floor)
+            proxies += extra(machine, home, backend)
+            yield backend, proxies
+        finally:
+            for proxy in proxies:
+                proxy.stop()
+            backend.stop()
 
 
-class Peer:
-    """One proxy under test, from its template in peers/."""
-
-    def __init__(self, name, template, command, directory, backend):
-        self.name, self.port = name, free_port()
-        home = directory / name
-        home.mkdir()
-        text = (ROOT / "loadtest" / "peers" / template).read_text()
-        for key, value in (("port", self.port), ("backend", backend), ("dir", home)):
-            text = text.replace(f"@{key}@", str(value))
-        config = home / template
-        config.write_text(text)
-        self.process = subprocess.Popen(
-            ["taskset", "-c", PROXY_CPU, *command, str(config)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(self.port, self.process)
-
-    def cpu_ns(self):
-        """CPU time of the process and its children (nginx's worker), in nanoseconds."""
-        pids = [self.process.pid]
-        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[1]) == self.process.pid:
-                pids.append(int(stat.parent.name))
-        total = 0
-        for pid in pids:
-            for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
-                total += int(task.read_text().split()[0])
-        return total
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=40)
+def spread(values):
+    """The distance of the middle half of the values, as a part of their median."""
+    if len(values) < 4:
+        return (max(values) - min(values)) / statistics.median(values)
+    low, _, high = statistics.quantiles(values, n=4)
+    return (high - low) / statistics.median(values)
 
 
-def load(port, connections, body, seconds, directory):
-    script = directory / "post.lua"
-    script.write_text(f'wrk.method = "POST"\nwrk.body = string.rep("x", {body})\n')
-    command = ["taskset", "-c", LOAD_CPU, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
-               "-H", "X-User-Id: user-17", "-H", "Accept: */*", "-H", "User-Agent: loadtest"]
-    if body:
-        command += ["-s", str(script)]
-    out = subprocess.run([*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True,
-                         check=True).stdout
-    if "Non-2xx" in out or "Socket errors" in out:
-        raise SystemExit(out)
-    return int(re.search(r"(\d+) requests in", out)[1])
+def measure(workload, options):
+    """{proxy: requests per second, CPU per request}, of interleaved rounds."""
+    workers = workload.get("workers", 1)
+    machine = Machine(workers > 1, options.real_time)
+    load = ["--connections", workload.get("connections", 64), "--body", workload.get("body", 0)]
+    if workload.get("close"):
+        load.append("--close")
+    floor = workers == 1 and not workload.get("close")
 
+    def extra(*where):
+        return [gateway(*where, name="gateway, one worker")] if workers > 1 else []
 
-def measure(workload, rounds, seconds, directory):
-    _, connections, size, body = WORKLOADS[workload]
-    backend_port = free_port()
-    backend = subprocess.Popen(["taskset", "-c", LOAD_CPU, str(RELEASE / "loadtest" /
-                                "loadtest_backend"), str(backend_port), str(size)])
-    wait_for(backend_port, backend)
-    home = directory / workload
-    home.mkdir()
-    peers = [
-        Peer("gateway", "gateway.yaml", [str(RELEASE / "canary-gateway"), "run", "-c"], home,
-             backend_port),
-        Peer("nginx", "nginx.conf", ["/usr/sbin/nginx", "-c"], home, backend_port),
-        Peer("haproxy", "haproxy.cfg", ["/usr/sbin/haproxy", "-f"], home, backend_port),
-    ]
-    seen = {peer.name: [] for peer in peers}
-    try:
-        for peer in peers:
-            load(peer.port, connections, body, 1, directory)  # warm up
-        for _ in range(rounds):
-            for peer in peers:
-                before = peer.cpu_ns()
-                requests = load(peer.port, connections, body, seconds, directory)
-                seen[peer.name].append((requests / seconds,
-                                        (peer.cpu_ns() - before) / requests / 1000))
-    finally:
-        for peer in peers:
-            peer.stop()
-        backend.terminate()
-        backend.wait()
+    with running(machine, workload.get("answer", 1024), workers, floor, extra) as (_, proxies):
+        rounds = {proxy.name: [] for proxy in proxies}
+        for proxy in proxies:
+            machine.load(proxy.port, *load, "--seconds", 1)  # warm up
+        for number in range(options.rounds):
+            # Who comes first changes, so that no one has always the same neighbour.
+            for proxy in proxies[number % len(proxies):] + proxies[:number % len(proxies)]:
+                before = proxy.cpu_ns()
+                seen = machine.load(proxy.port, *load, "--seconds", options.seconds)
+                cpu = (proxy.cpu_ns() - before) / seen["requests"] / 1000
+                rounds[proxy.name].append((seen["requests"] / seen["seconds"], cpu))
     return {name: {"requests_per_second": statistics.median(r for r, _ in runs),
-                   "cpu_us_per_request": statistics.median(c for _, c in runs),
-                   "cpu_us_spread": max(c for _, c in runs) - min(c for _, c in runs)}
-            for name, runs in seen.items()}
+                   "cpu_us": statistics.median(c for _, c in runs),
+                   "cpu_us_rounds": [round(c, 3) for _, c in runs],
+                   "spread": spread([c for _, c in runs])} for name, runs in rounds.items()}
 
 
-def table(results):
-    lines = ["| workload | proxy | req/s | CPU us/request | of nginx's | spread |",
-             "|---|---|---|---|---|---|"]
-    for workload, peers in results.items():
-        base = peers["nginx"]["cpu_us_per_request"]
-        for name, seen in peers.items():
-            cpu = seen["cpu_us_per_request"]
-            noisy = " (noisy)" if seen["cpu_us_spread"] > 0.1 * cpu else ""
-            lines.append(f"| {workload}: {WORKLOADS[workload][0]} | {name} | "
-                         f"{seen['requests_per_second']:.0f} | {cpu:.2f} | {cpu / base:.2f} | "
-                         f"{seen['cpu_us_spread']:.2f}{noisy} |")
-    return "\n".join(lines)
+def measure_latency(options):
+    """{who: quantiles in microseconds} at a fixed open-loop rate; `direct` is without a proxy."""
+    machine = Machine(real_time=options.real_time)
+    load = ["--connections", 64, "--rate", OPEN_LOOP_RATE, "--seconds", options.seconds]
+    with running(machine, 1024) as (backend, proxies):
+        ports = {"direct": backend.port, **{proxy.name: proxy.port for proxy in proxies}}
+        rounds = {name: [] for name in ports}
+        for port in ports.values():
+            machine.load(port, *load[:-1], 1)
+        for _ in range(options.rounds):
+            for name, port in ports.items():
+                rounds[name].append(machine.load(port, *load))
+    keys = ("p50_us", "p90_us", "p99_us", "p999_us")
+    return {name: {key: statistics.median(run[key] for run in runs) for key in keys} |
+            {"spread": spread([run["p50_us"] for run in runs])} for name, runs in rounds.items()}
+
+
+def measure_idle(options):
+    """{proxy: user memory per idle connection, in bytes}."""
+    machine = Machine(real_time=options.real_time)
+    with running(machine, 1024, floor=False) as (_, proxies):
+        seen = {}
+        for proxy in proxies:
+            machine.load(proxy.port, "--connections", 64, "--seconds", 1)
+            before = proxy.rss_bytes()
+            holder = subprocess.Popen(
+                [str(TOOLS / "loadtest_client"), str(proxy.port), "--idle", str(IDLE_CONNECTIONS)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            if holder.stdout.readline() != "ready\n":
+                raise SystemExit(f"{proxy.name} does not hold {IDLE_CONNECTIONS} connections")
+            seen[proxy.name] = (proxy.rss_bytes() - before) / IDLE_CONNECTIONS
+            holder.stdin.close()
+            holder.wait()
+    return seen
+
+
+def about_this_run(options):
+    def version(command):
+        out = subprocess.run(command, capture_output=True, text=True, check=True)
+        return (out.stdout or out.stderr).splitlines()[0].strip()
+
+    return {"date": datetime.date.today().isoformat(), "cpus": os.cpu_count(),
+            "kernel": platform.release(), "rounds": options.rounds, "seconds": options.seconds,
+            "real_time": options.real_time, "load_average_before": round(os.getloadavg()[0], 1),
+            "nginx": version(["/usr/sbin/nginx", "-v"]).split("/")[-1],
+            "haproxy": version(["/usr/sbin/haproxy", "-v"]).split()[2]}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="loadtest/compare.sh")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--workloads", default=",".join(WORKLOADS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--workloads", default="".join(WORKLOADS), help="such as ab or g")
+    parser.add_argument("--real-time", action="store_true",
+                        help="run everything at real-time priority (needs the right to)")
+    parser.add_argument("--only", choices=["cpu", "latency", "idle"])
     options = parser.parse_args()
+    unknown = set(options.workloads) - set(WORKLOADS)
+    if unknown:
+        parser.error(f"no such workload: {', '.join(sorted(unknown))}")
     OUT.mkdir(parents=True, exist_ok=True)
-    results = {}
-    with tempfile.TemporaryDirectory() as directory:
-        for workload in options.workloads.split(","):
-            print(f"{workload}: {WORKLOADS[workload][0]} ...", flush=True)
-            results[workload] = measure(workload, options.rounds, options.seconds,
-                                        pathlib.Path(directory))
-    (OUT / "compare.json").write_text(json.dumps(results, indent=2))
-    (OUT / "compare.md").write_text(table(results) + "\n")
-    print(table(results))
-    print(f"load average at the end: {os.getloadavg()[0]:.1f}; medians of {options.rounds} "
-          f"interleaved rounds of {options.seconds} s; written to build/loadtest/")
+    results = {"run": about_this_run(options), "workloads": {}}
+    if options.only in (None, "cpu"):
+        for name in options.workloads:
+            print(f"{name}: {WORKLOADS[name]['what']} ...", flush=True)
+            results["workloads"][name] = {"what": WORKLOADS[name]["what"],
+                                          "proxies": measure(WORKLOADS[name], options)}
+    if options.only in (None, "latency"):
+        print(f"latency at {OPEN_LOOP_RATE} requests per second, open loop ...", flush=True)
+        results["latency"] = {"rate": OPEN_LOOP_RATE, "proxies": measure_latency(options)}
+    if options.only in (None, "idle"):
+        print(f"memory of {IDLE_CONNECTIONS} idle connections ...", flush=True)
+        results["idle"] = {"connections": IDLE_CONNECTIONS, "proxies": measure_idle(options)}
+    results["run"]["load_average_after"] = round(os.getloadavg()[0], 1)
+    (OUT / "compare.json").write_text(json.dumps(results, indent=2) + "\n")
+    (OUT / "compare.md").write_text(report.markdown(results))
+    (OUT / "compare.svg").write_text(report.chart(results))
+    print("\n" + report.markdown(results))
+    print(f"written to {OUT.relative_to(ROOT)}/compare.json, compare.md and compare.svg")
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ TEST_CASE("Any valid response survives the way to the client") {
     const auto reason = oracle::stripped(*text_of(letters + " \t!:", 0));
     const auto fields = *plain_fields();
     const auto length = *rc::gen::inRange<std::uint64_t>(0, 1000000);
-    RC_PRE(status != "204" && status != "304");
+    RC_PRE(status != "204" && status != "304" && fields.size() < 90);
     const auto raw = "HTTP/1.1 " + status + " " + reason + "\r\n" + lines(fields) +
                      "Content-Length: " + std::to_string(length) + "\r\n\r\n";
     ResponseHead head;
