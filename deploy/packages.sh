@@ -22,7 +22,7 @@ build=(
 quickstart=(curl procps python3 python3-numpy python3-fastapi python3-uvicorn)
 tests=(
   catch2 librapidcheck-dev clang-14 libclang-rt-14-dev llvm-14
-  prometheus python3-pytest python3-jsonschema python3-yaml python3-websockets strace sqlite3
+  prometheus python3-pytest python3-jsonschema python3-yaml python3-websockets strace sqlite3 valgrind
 )
 
 loadtest=(nginx-light haproxy python3)

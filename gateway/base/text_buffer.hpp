@@ -2,6 +2,7 @@
 // comparison and a copy, in line, and growing leaves the new memory as it is.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -11,10 +12,12 @@ namespace canary::base {
 
 class TextBuffer {
  public:
-  void append(std::string_view text) {
-    if (text.size() > capacity_ - size_) grow(text.size());
-    if (!text.empty()) std::memcpy(memory_.get() + size_, text.data(), text.size());
-    size_ += text.size();
+  /// Each of them, in this order.
+  template <std::convertible_to<std::string_view>... Parts>
+  void append(const Parts&... parts) {
+    const std::size_t size = (std::string_view(parts).size() + ...);
+    if (size > capacity_ - size_) grow(size);
+    (copy(parts), ...);
   }
   void append(char c) { append(std::string_view(&c, 1)); }
   /// Drops the text and keeps the memory.
@@ -25,6 +28,10 @@ class TextBuffer {
   bool empty() const { return size_ == 0; }
 
  private:
+  void copy(std::string_view text) {
+    if (!text.empty()) std::memcpy(memory_.get() + size_, text.data(), text.size());
+    size_ += text.size();
+  }
   void grow(std::size_t by);
 
   std::unique_ptr<char[]> memory_;

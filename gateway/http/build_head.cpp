@@ -14,15 +14,13 @@ namespace {
 constexpr std::string_view crlf = "\r\n";
 
 void append_line(TextBuffer& out, std::string_view name_and_colon, std::string_view value) {
-  out.append(name_and_colon);
-  out.append(value);
-  out.append(crlf);
+  out.append(name_and_colon, value, crlf);
 }
 
 void append_number(TextBuffer& out, std::uint64_t number) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  out.append({digits, static_cast<std::size_t>(end - digits)});
+  out.append(std::string_view(digits, static_cast<std::size_t>(end - digits)));
 }
 
 void append_number_line(TextBuffer& out, std::string_view name_and_colon, std::uint64_t number) {
@@ -42,11 +40,11 @@ void append_field(TextBuffer& out, const Field& field) {
   const char* const value_end = field.value.data() + field.value.size();
   if (field.value.data() == name_end + 2 && name_end[1] == ' ' &&
       std::memcmp(value_end, "\r\n", 2) == 0) {
-    out.append({field.name.data(), static_cast<std::size_t>(value_end + 2 - field.name.data())});
+    const auto size = static_cast<std::size_t>(value_end + 2 - field.name.data());
+    out.append(std::string_view(field.name.data(), size));
     return;
   }
-  out.append(field.name);
-  append_line(out, ": ", field.value);
+  out.append(field.name, ": ", field.value, crlf);
 }
 
 /// What a trusted peer says of the original request; what it does not say, we say.
@@ -106,8 +104,7 @@ void append_forwarded(TextBuffer& out, const RequestHead& request,
   if (claims.addresses) {
     for (const Field& field : request.fields()) {
       if (field.kind != FieldKind::forwarded_for || field.value.empty()) continue;
-      out.append(field.value);
-      out.append(", ");
+      out.append(field.value, ", ");
     }
   }
   append_line(out, forwarded.client_address, {});
@@ -197,12 +194,9 @@ bool append_response_framing(TextBuffer& out, const ResponseHead& response,
 
 void build_request_head(TextBuffer& out, const RequestHead& request,
                         const ForwardedRequest& forwarded) {
-  out.append(request.method);
-  out.append(' ');
-  out.append(request.path);
+  out.append(request.method, " ", request.path);
   if (request.query.data() != nullptr) {
-    out.append('?');
-    out.append(request.query);
+    out.append("?", request.query);
   }
   append_line(out, " HTTP/1.1\r\nHost: ", forwarded.host);
   const auto claims = append_request_fields(out, request, forwarded.trust_forwarded);

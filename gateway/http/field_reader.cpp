@@ -6,8 +6,6 @@
 namespace canary::http {
 namespace {
 
-constexpr Refusal bad(std::string_view why) { return {400, "bad_request", why}; }
-
 std::string_view between(const char* begin, const char* end) {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
@@ -26,24 +24,26 @@ void FramingFields::add_length(std::string_view value) {
 bool FramingFields::is_chunked() const { return codings == 1 && base::iequals(coding, "chunked"); }
 
 // field-line = field-name ":" OWS field-value OWS CRLF (RFC 9112, 5), without obs-fold.
-Refusal FieldReader::read_line(const char*& at, const char* end) {
+bool FieldReader::read_line(const char*& at, const char* end) {
   const char* const name = at;
   const char* const name_end = skip_token(name);
   if (name_end == name || *name_end != ':') {
-    if (*name == ' ' || *name == '\t') return bad("a field is folded over lines");
-    return bad("a field name is not valid");
+    if (*name == ' ' || *name == '\t') return refuse("a field is folded over lines");
+    return refuse("a field name is not valid");
   }
   const char* const value = skip_blanks(name_end + 1);
   const char* value_end = skip_value(value, end);
-  if (!at_crlf(value_end)) return bad("a field value is not valid");
+  if (!at_crlf(value_end)) return refuse("a field value is not valid");
   at = value_end + 2;
   while (value_end != value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
   return add(between(name, name_end), between(value, value_end));
 }
 
-Refusal FieldReader::add(std::string_view name, std::string_view value) {
-  if (count_ == limit_)
-    return {431, "header_too_large", "there are more fields than limits.header_count"};
+bool FieldReader::add(std::string_view name, std::string_view value) {
+  if (count_ == limit_) {
+    refusal_ = {431, "header_too_large", "there are more fields than limits.header_count"};
+    return false;
+  }
   const FieldKind kind = field_kind(name);
   fields_[count_++] = {name, value, kind};
   if (kind == FieldKind::content_length) {
@@ -53,9 +53,14 @@ Refusal FieldReader::add(std::string_view name, std::string_view value) {
     framing_.coding = value;
   } else if (kind == FieldKind::connection) {
     if (const std::string_view problem = connection_.add(value); !problem.empty())
-      return bad(problem);
+      return refuse(problem);
   }
-  return {};
+  return true;
+}
+
+bool FieldReader::refuse(std::string_view why) {
+  refusal_ = {400, "bad_request", why};
+  return false;
 }
 
 std::string_view find_field(const Field* fields, std::size_t count, std::string_view name) {

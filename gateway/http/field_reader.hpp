@@ -34,25 +34,26 @@ class FieldReader {
   /// shows each field to `accept`, which refuses or does not. A refusal ends the reading.
   template <class Accept>
   Refusal read(const char* at, const char* end, Accept&& accept) {
-    while (*at != '\r') {
-      if (const Refusal refusal = read_line(at, end)) return refusal;
+    while (*at != '\r' && read_line(at, end)) {
       if (const Refusal refusal = accept(fields_[count_ - 1])) return refusal;
     }
-    if (at + 2 != end) return {400, "bad_request", "the head is not one head"};
-    return {};
+    if (!refusal_ && at + 2 != end) refuse("the head is not one head");
+    return refusal_;
   }
 
   const FramingFields& framing() const { return framing_; }
 
  private:
-  Refusal read_line(const char*& at, const char* end);  // moves on to the next line
-  Refusal add(std::string_view name, std::string_view value);
+  bool read_line(const char*& at, const char* end);  // moves on; false: refusal_
+  bool add(std::string_view name, std::string_view value);
+  bool refuse(std::string_view why);  // false
 
   std::array<Field, max_fields>& fields_;
   std::size_t& count_;
   std::size_t limit_;
   ConnectionOptions& connection_;
   FramingFields framing_{};
+  Refusal refusal_{};
 };
 
 /// The first field of that name among `count`; data() is null when absent.

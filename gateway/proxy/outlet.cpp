@@ -35,8 +35,7 @@ reactor::Io Outlet::flush(reactor::Socket& socket, reactor::Buffer& buffer) {
 
 void Outlet::join_small_body(reactor::Buffer& buffer) {
   if (!scratch_ || body_ + suffix_.size() == 0 || body_ > small_body) return;
-  scratch_->append({buffer.data(), body_});
-  scratch_->append(suffix_);
+  scratch_->append(buffer.view().substr(0, body_), suffix_);
   if (body_ > 0) buffer.consume(std::exchange(body_, 0));
   suffix_ = {};
   head_ = scratch_->view();

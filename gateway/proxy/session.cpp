@@ -53,12 +53,23 @@ void Session::start(int fd) {
   finish_if_done();
 }
 
+// What an idle connection holds is this frame alone.
 reactor::Task<> Session::serve() {
-  bool first = true;
-  for (;;) {
-    const bool request = co_await await_request(first);
-    if (!request) break;
-    first = false;
+  for (bool first = true;; first = false) {
+    Input input = in_.empty() ? receive() : Input::some;  // the client may pipeline
+    if (input == Input::none) {
+      const auto& timeouts = worker_.table()->timeouts;
+      MonoTime deadline =
+          worker_.reactor().now() + (first ? timeouts.header : timeouts.keepalive_idle);
+      while (input == Input::none) {
+        if (worker_.draining()) deadline = std::min(deadline, worker_.reactor().now() + drain_idle);
+        idle_ = true;
+        const Woken woken = co_await wake(deadline);
+        idle_ = false;
+        input = woken == Woken::event ? receive() : Input::ended;
+      }
+    }
+    if (input == Input::ended) break;
     const bool more = co_await Exchange::serve(*this);
     if (!more) {
       co_await linger();
@@ -69,24 +80,14 @@ reactor::Task<> Session::serve() {
   worker_.reactor().close(client_);
 }
 
-reactor::Task<bool> Session::await_request(bool first) {
-  if (!in_.empty()) co_return true;  // pipelined
-  const auto& timeouts = worker_.table()->timeouts;
-  MonoTime deadline = worker_.reactor().now() + (first ? timeouts.header : timeouts.keepalive_idle);
-  for (;;) {
-    const reactor::Io io = client_.receive(in_.prepare(least_room));
-    if (io.status == reactor::IoStatus::ok) {
-      in_.commit(io.bytes);
-      co_return true;
-    }
-    in_.clear();
-    if (io.status != reactor::IoStatus::again) co_return false;
-    if (worker_.draining()) deadline = std::min(deadline, worker_.reactor().now() + drain_idle);
-    idle_ = true;
-    const Woken woken = co_await wake(deadline);
-    idle_ = false;
-    if (woken != Woken::event) co_return false;
+Session::Input Session::receive() {
+  const reactor::Io io = client_.receive(in_.prepare(least_room));
+  if (io.status == reactor::IoStatus::ok) {
+    in_.commit(io.bytes);
+    return Input::some;
   }
+  in_.clear();
+  return io.status == reactor::IoStatus::again ? Input::none : Input::ended;
 }
 
 // Ends our side and reads on for a moment: closing with unread bytes would reset the connection

@@ -67,7 +67,8 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
 
  private:
   reactor::Task<> serve();
-  reactor::Task<bool> await_request(bool first);
+  enum class Input : std::uint8_t { some, none, ended };
+  Input receive();
   reactor::Task<> linger();
 
   void on_ready(reactor::Socket&) override {

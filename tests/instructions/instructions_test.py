@@ -11,7 +11,6 @@ CANARY_GATEWAY names the binary; it should be the release build's.
 import argparse
 import contextlib
 import json
-import os
 import pathlib
 import re
 import socket
@@ -192,5 +191,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.exit(main())
