@@ -121,6 +121,7 @@ bool Exchange::admit() {
   is_head_ = head.is_head;
   expect_continue_ = head.expect_continue;
   keep_alive_ = head.keep_alive;
+  last_ = !head.keep_alive;
   has_body_ = !http::BodyReader(head.framing, head.content_length).done();
   asks_to_switch_ = !head.upgrade.empty();
   parsed_ = true;

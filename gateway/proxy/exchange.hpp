@@ -132,6 +132,7 @@ class Exchange {
   std::uint8_t interim_responses_ = 0;
 
   // The request
+  bool last_ = false;  // the client wants no further one on this connection
   bool keep_alive_ = false, http_1_0_ = false, is_head_ = false, has_body_ = false;
   bool expect_continue_ = false, asks_to_switch_ = false;
   bool replayable_ = false;  // the whole request is in hand and may be sent twice

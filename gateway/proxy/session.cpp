@@ -72,7 +72,7 @@ reactor::Task<> Session::serve() {
     if (input == Input::ended) break;
     const bool more = co_await Exchange::serve(*this);
     if (!more) {
-      co_await linger();
+      if (!parted_) co_await linger();
       break;
     }
     if (++served_in_turn_ >= most_in_turn) co_await give_way(MonoTime::max());

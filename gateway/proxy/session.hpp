@@ -52,6 +52,10 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   /// Goes on after the other sessions had their turn, and not before, whatever happens.
   Pause give_way(MonoTime deadline) { return {*this, deadline, true}; }
 
+  /// The client asked for the end of the connection and has got all it asked for: nothing more will
+  /// come that a reset could answer.
+  void part() { parted_ = true; }
+
   /// The record whose age is watched while the session waits; nullptr for none.
   void watch(ExchangeRecord* record) { watched_ = record; }
 
@@ -88,7 +92,7 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   MonoTime deadline_ = MonoTime::max();
   Woken woken_ = Woken::event;
   unsigned served_in_turn_ = 0;  // requests since the session last waited
-  bool idle_ = false, yielded_ = false, shut_down_ = false;
+  bool idle_ = false, yielded_ = false, shut_down_ = false, parted_ = false;
   ExchangeRecord* watched_ = nullptr;
   std::optional<reactor::Task<>> task_;
   std::string peer_;

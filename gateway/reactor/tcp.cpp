@@ -80,6 +80,7 @@ base::Result<int> listen_tcp(const Address& address, bool probe) {
   }
   const int fd = bind_socket(address, true);
   if (fd < 0) return failure("cannot listen on", address, -fd);
+  set(fd, IPPROTO_TCP, TCP_NODELAY);  // what is accepted inherits it
   if (::listen(fd, 4096) != 0) {
     const int error = errno;
     ::close(fd);
@@ -99,9 +100,7 @@ int accept_tcp(int listener, sockaddr_storage& peer) {
   socklen_t length = sizeof peer;
   const int fd = ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &length,
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) return -errno;
-  set(fd, IPPROTO_TCP, TCP_NODELAY);
-  return fd;
+  return fd < 0 ? -errno : fd;
 }
 
 int connect_tcp(const sockaddr_storage& address, socklen_t length) {

@@ -30,7 +30,8 @@ base::Result<int> listen_tcp(const Address& address, bool probe);
 /// The port a listener is bound to.
 std::uint16_t bound_port(int fd);
 
-/// Accepts one connection, non-blocking, TCP_NODELAY. Returns the descriptor or -errno.
+/// Accepts one connection, non-blocking, TCP_NODELAY as its listener. Returns the descriptor or
+/// -errno.
 int accept_tcp(int listener, sockaddr_storage& peer);
 /// Starts a non-blocking connect. Returns the descriptor (connected, or in progress) or -errno.
 int connect_tcp(const sockaddr_storage& address, socklen_t length);

@@ -1,5 +1,7 @@
 #include "reactor/tcp.hpp"
 
+#include <netinet/tcp.h>
+
 #include <catch2/catch.hpp>
 
 #include <poll.h>
@@ -78,6 +80,12 @@ TEST_CASE("A connection is made, accepted without blocking, and names its peer")
   char byte = 0;
   CHECK(::recv(accepted.fd, &byte, 1, 0) == -1);
   CHECK(errno == EAGAIN);
+  for (const int fd : {client.fd, accepted.fd}) {
+    int on = 0;
+    socklen_t length = sizeof on;
+    REQUIRE(::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &length) == 0);
+    CHECK(on != 0);  // an answer never waits for the acknowledgement of the one before
+  }
 }
 
 TEST_CASE("A refused connection says so") {
