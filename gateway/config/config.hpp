@@ -58,6 +58,7 @@ struct DataPlane {
   DataTimeouts timeouts;
   DataLimits limits;
   std::vector<AddressBlock> trusted_proxies;
+  Duration dns_refresh = 5s;  // how often the names of endpoints are asked again
 };
 
 struct Admin {
@@ -137,6 +138,17 @@ struct Upstream {
   bool retry_reused_post = false;
 };
 
+/// Endpoints are taken out by what their connects come to, and by probes where there is a path.
+struct Health {
+  std::string path;  // of active probes; empty: none
+  Duration interval = 2s;
+  Duration timeout = 1s;
+  std::uint32_t unhealthy_after = 3;       // probes that fail in a row
+  std::uint32_t healthy_after = 2;         // probes that succeed in a row
+  std::uint32_t eject_after_failures = 5;  // connects that fail in a row; 0: no ejection
+  bool operator==(const Health&) const = default;
+};
+
 /// Limits as ratios: error_rate 0.1% is 0.001; latency as a factor of the SLO, 150% is 1.5.
 struct SuccessLimits {
   double error_rate = 0.001;
@@ -199,6 +211,7 @@ struct Model {
   std::vector<std::uint16_t> errors_also;
   ModelTimeouts timeouts;
   Upstream upstream;
+  Health health;
   bool failover = true;
   bool version_header = true;    // X-Model-Version on responses
   bool stable_unproven = false;  // stable.unproven: accept

@@ -57,6 +57,7 @@ void read_data(Section& data, DataPlane& out) {
   data["trusted_proxies"].list([&](const Field& element) {
     element.parsed(out.trusted_proxies.emplace_back(), parse_address_block);
   });
+  data["dns_refresh"].duration(out.dns_refresh, {1s, 24h});
 }
 
 void read_admin(Section& admin, Admin& out) {

@@ -47,6 +47,18 @@ void read_upstream(Section& section, Upstream& out) {
   section["on_client_abort"].not_yet({"cancel"});
 }
 
+// Control looks at probes with each of its ticks, every 250 ms.
+constexpr DurationRange probe_interval{250ms, 1h};
+
+void read_health(Section& section, Health& out) {
+  section["path"].text(out.path, is_request_target, request_target_rule);
+  section["interval"].duration(out.interval, probe_interval);
+  section["timeout"].duration(out.timeout, {1ms, probe_interval.most});
+  section["unhealthy_after"].number(out.unhealthy_after, {1, 1000});
+  section["healthy_after"].number(out.healthy_after, {1, 1000});
+  section["eject_after_failures"].number(out.eject_after_failures, {0, 1000});
+}
+
 }  // namespace
 
 void read_traffic(Section& model, Model& out) {
@@ -61,11 +73,7 @@ void read_traffic(Section& model, Model& out) {
     timeouts["total"].duration(out.timeouts.total, zero_or_more);
   });
   model["upstream"].section([&](Section& section) { read_upstream(section, out.upstream); });
-  model["health"].section([](Section& health) {
-    for (const auto* key : {"path", "interval", "timeout", "unhealthy_after", "healthy_after"})
-      health[key].not_yet();
-    health["eject_after_failures"].not_yet({"0"});
-  });
+  model["health"].section([&](Section& section) { read_health(section, out.health); });
   model["failover"].boolean(out.failover);
   model["version_header"].boolean(out.version_header);
 }

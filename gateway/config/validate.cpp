@@ -150,6 +150,23 @@ void check_ladder(const Model& model, const std::string& path, Report& report) {
     report.error_at(rung(last), shown(last), "0 as the last rung");
 }
 
+void check_health(const Model& model, const std::string& path, Report& report) {
+  const std::string health = path + ".health";
+  for (const auto* key : {".interval", ".timeout", ".unhealthy_after", ".healthy_after"})
+    if (model.health.path.empty() && report.sound({health + ".path"}) &&
+        report.was_seen(health + key))
+      report.warning_at(health + key, "a probe without path", "health.path beside it, or it rests");
+  const std::string interval = health + ".interval", timeout = health + ".timeout";
+  if (!report.sound({interval, timeout}) || model.health.timeout <= model.health.interval) return;
+  const bool blame_timeout = report.was_seen(timeout);
+  const std::string lasts = base::format_duration(model.health.timeout);
+  const std::string every = base::format_duration(model.health.interval);
+  if (blame_timeout)
+    report.error_at(timeout, lasts, "at most health.interval, which is " + every);
+  else
+    report.error_at(interval, every, "at least health.timeout, which is " + lasts);
+}
+
 // One receiver, one queue: what is asked for twice would be told once.
 void check_receivers(const Config& config, Report& report) {
   const auto same = [](const Notify& a, const Notify& b) {
@@ -188,6 +205,7 @@ void validate(const Config& config, Report& report) {
     check_plan(model, path, report);
     check_ladder(model, path, report);
     check_endpoints(model, path, report);
+    check_health(model, path, report);
   }
 }
 

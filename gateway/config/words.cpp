@@ -114,6 +114,11 @@ bool is_path_prefix(std::string_view text) {
   return all(text, [](char c) { return c > 0x20 && c < 0x7f && !has("?#", c); });
 }
 
+bool is_request_target(std::string_view text) {
+  if (!text.starts_with('/') || text.size() > 1000) return false;
+  return all(text, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+}
+
 bool is_served_name(std::string_view text) {
   if (text.empty() || text.size() > 200) return false;
   return all(text, [](char c) { return c > 0x20 && c < 0x7f; });

@@ -33,6 +33,11 @@ inline constexpr std::string_view path_prefix_rule =
     "a path that begins with '/', without '?', '#' or spaces, outside /internal and /ofrep";
 bool is_path_prefix(std::string_view text);
 
+/// What a request line asks for: a path, and perhaps a query.
+inline constexpr std::string_view request_target_rule =
+    "a path that begins with '/', without '#' or spaces";
+bool is_request_target(std::string_view text);
+
 /// A model's name as its server has it, which may be another than the gateway's.
 inline constexpr std::string_view served_name_rule = "1..200 visible ASCII characters, no spaces";
 bool is_served_name(std::string_view text);

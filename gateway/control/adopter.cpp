@@ -210,6 +210,7 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
   core_.view.warnings = candidate.warnings;
   core_.view.fallback = candidate.fallback;
   core_.resolver.keep_only(endpoints_of(core_.config));
+  core_.resolver.refresh_every(core_.config.data.dns_refresh);
   if (core_.parts.notifier) core_.parts.notifier->use(core_.config.notify, core_.parts.status_url);
   core_.publish([this, attempt, lift, zeros] {
     for (const Key& key : zeros) runner_.zero_in_force(key, "file", attempt->decided);

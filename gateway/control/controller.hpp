@@ -42,8 +42,9 @@ using Done = std::function<void(Outcome)>;
 using AskVersion = std::function<void(const std::string& model,
                                       std::function<void(base::Result<std::string>)> answer)>;
 
-/// The address of a host; the port is ignored. Called on a thread of its own, may block.
-using ResolveName = std::function<std::optional<traffic::SocketAddress>(const std::string& host)>;
+/// Every address of a host; the ports are ignored. Called on threads of its own, may block.
+using ResolveName =
+    std::function<base::Result<std::vector<traffic::SocketAddress>>(const std::string& host)>;
 
 class Controller {
  public:
@@ -68,9 +69,9 @@ class Controller {
     // Both versions' quality within the judge's window; none: there is no such criterion.
     std::function<std::optional<analysis::QualityEvidence>(const std::string& model)> quality =
         nullptr;
-    std::string status_url{};       // what people are pointed to
-    bool watch_file = true;         // false: the file is read when reload() asks for it
-    ResolveName resolve = nullptr;  // none: the system's resolver
+    std::string status_url{};        // what people are pointed to
+    bool watch_file = true;          // false: the file is read when reload() asks for it
+    ResolveName resolve = nullptr;   // none: the system's resolver
   };
   /// `io` and `state_dir` must outlive the journal: its answers are posted to the one, and its
   /// thread writes to the other.

@@ -8,7 +8,7 @@ namespace canary::control {
 void Publisher::publish(const config::Config& config,
                         const std::map<std::string, base::BasisPoints>& weights,
                         const traffic::Lookup& lookup, std::function<void()> in_force) {
-  table_ = traffic::build_table(config, weights, lookup, ids_, registry_, ++published_);
+  table_ = traffic::build_table(config, weights, lookup, endpoints_, registry_, ++published_);
   waiting_.emplace_back(published_, std::move(in_force));
   data_plane_.publish(table_, [this, alive = std::weak_ptr(alive_), table = table_] {
     if (alive.lock()) applied(*table);

@@ -40,7 +40,7 @@ class Publisher {
 
   traffic::DataPlane& data_plane_;
   stats::Registry& registry_;
-  traffic::EndpointIds ids_;
+  traffic::EndpointRegistry endpoints_;
   std::uint64_t published_ = 0, in_force_ = 0;
   std::shared_ptr<const traffic::RoutingTable> table_;
   std::shared_ptr<const traffic::VersionAnswers> answers_;

@@ -12,13 +12,18 @@
 #include <thread>
 #include <utility>
 
+#include "log/log.hpp"
+
 namespace canary::control {
 namespace {
 
-constexpr auto refresh_interval = std::chrono::seconds(30);
+// A name that is slow to answer must not hold up the others.
+constexpr std::size_t threads = 4;
+// A name stands for no more endpoints than this.
+constexpr std::size_t most_addresses = 256;
 constexpr auto first_answer_deadline = std::chrono::seconds(2);
 
-bool is_name(const config::EndpointUrl& url) { return traffic::lookup_numeric(url).length == 0; }
+bool is_name(const config::EndpointUrl& url) { return traffic::numeric_address(url).length == 0; }
 
 std::set<std::string> names_of(const std::vector<config::EndpointUrl>& endpoints) {
   std::set<std::string> names;
@@ -29,23 +34,29 @@ std::set<std::string> names_of(const std::vector<config::EndpointUrl>& endpoints
 
 }  // namespace
 
-/// The thread's side. It is detached, because a question in flight can take many seconds and must
-/// not hold up a shutdown: it owns its share of this and touches nothing else once `ended`.
+/// The threads' side. They are detached, because a question in flight can take many seconds and
+/// must not hold up a shutdown: each owns its share of this and touches nothing else once `ended`.
 struct Resolver::Worker {
   explicit Worker(Ask ask) : ask(std::move(ask)) {}
   const Ask ask;
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<std::string> questions;
+  std::set<std::string> asking;  // by some thread, at this moment
+  std::size_t running = 0;
   bool ended = false;
-  std::function<void(std::string, std::optional<traffic::SocketAddress>)> answer;  // under mutex
+  std::function<void(std::string, base::Result<Addresses>)> answer;  // under mutex
 
-  void question(const std::string& host) {
-    const std::lock_guard lock(mutex);
-    for (const auto& queued : questions)
-      if (queued == host) return;
-    questions.push_back(host);
-    wake.notify_one();
+  static void question(const std::shared_ptr<Worker>& self, const std::string& host) {
+    const std::lock_guard lock(self->mutex);
+    const auto& queued = self->questions;
+    if (self->asking.contains(host)) return;
+    if (std::find(queued.begin(), queued.end(), host) != queued.end()) return;
+    self->questions.push_back(host);
+    self->wake.notify_one();
+    if (self->running >= threads) return;
+    ++self->running;
+    std::thread([self] { self->run(); }).detach();
   }
 
   void run() {
@@ -55,11 +66,13 @@ struct Resolver::Worker {
       if (ended) return;
       const std::string host = std::move(questions.front());
       questions.pop_front();
+      asking.insert(host);
       lock.unlock();
-      auto address = ask(host);
+      auto addresses = ask(host);
       lock.lock();
       if (ended) return;
-      answer(host, address);
+      asking.erase(host);
+      answer(host, std::move(addresses));
     }
   }
 
@@ -67,22 +80,26 @@ struct Resolver::Worker {
     const std::lock_guard lock(mutex);
     ended = true;
     answer = nullptr;
-    wake.notify_one();
+    wake.notify_all();
   }
 };
 
-std::optional<traffic::SocketAddress> Resolver::ask_system(const std::string& host) {
+base::Result<Resolver::Addresses> Resolver::ask_system(const std::string& host) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return std::nullopt;
+  if (const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); failed != 0)
+    return base::Error(::gai_strerror(failed));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
-  traffic::SocketAddress address;
-  if (found == nullptr || found->ai_addrlen > sizeof address.storage) return std::nullopt;
-  std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
-  address.length = found->ai_addrlen;
-  return address;
+  Addresses addresses;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    if (each->ai_family != AF_INET && each->ai_family != AF_INET6) continue;
+    traffic::SocketAddress& address = addresses.emplace_back();
+    std::memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
+    address.length = each->ai_addrlen;
+  }
+  return addresses;
 }
 
 Resolver::Resolver(boost::asio::io_context& io, std::function<void()> changed, Ask ask)
@@ -91,14 +108,13 @@ Resolver::Resolver(boost::asio::io_context& io, std::function<void()> changed, A
       worker_(std::make_shared<Worker>(std::move(ask))),
       refresh_(io) {
   // Posted answers find out through the weak pointer whether the resolver is still there.
-  worker_->answer = [this, &io, alive = std::weak_ptr(worker_)](auto host, auto address) {
-    boost::asio::post(io, [this, alive, host, address] {
+  worker_->answer = [this, &io, alive = std::weak_ptr(worker_)](auto host, auto answer) {
+    boost::asio::post(io, [this, alive, host, answer = std::move(answer)] {
       const auto worker = alive.lock();
       if (!worker || worker->ended) return;
-      answered(host, address);
+      answered(host, answer);
     });
   };
-  std::thread([worker = worker_] { worker->run(); }).detach();
   refresh_later();
 }
 
@@ -111,7 +127,7 @@ void Resolver::use(const std::vector<config::EndpointUrl>& endpoints,
   waiting.done = std::move(done);
   for (const auto& host : names_of(endpoints)) {
     waiting.names.push_back(host);
-    if (names_.try_emplace(host).second) worker_->question(host);
+    if (names_.try_emplace(host).second) Worker::question(worker_, host);
   }
   if (all_answered(waiting)) return finish(id);
   waiting.deadline = std::make_unique<boost::asio::steady_timer>(io_, first_answer_deadline);
@@ -125,27 +141,57 @@ void Resolver::keep_only(const std::vector<config::EndpointUrl>& endpoints) {
   std::erase_if(names_, [&](const auto& name) { return !wanted.contains(name.first); });
 }
 
-traffic::SocketAddress Resolver::lookup(const config::EndpointUrl& url) const {
-  if (const auto numeric = traffic::lookup_numeric(url); numeric.length != 0) return numeric;
+Resolver::Addresses Resolver::lookup(const config::EndpointUrl& url) const {
+  if (const auto numeric = traffic::numeric_address(url); numeric.length != 0) return {numeric};
   const auto name = names_.find(url.host);
-  if (name == names_.end() || !name->second.address) return {};
-  traffic::SocketAddress address = *name->second.address;
-  if (address.storage.ss_family == AF_INET)
-    reinterpret_cast<sockaddr_in&>(address.storage).sin_port = htons(url.port);
-  else
-    reinterpret_cast<sockaddr_in6&>(address.storage).sin6_port = htons(url.port);
-  return address;
+  if (name == names_.end()) return {};
+  Addresses addresses = name->second.addresses;
+  for (traffic::SocketAddress& address : addresses) {
+    if (address.storage.ss_family == AF_INET)
+      reinterpret_cast<sockaddr_in&>(address.storage).sin_port = htons(url.port);
+    else
+      reinterpret_cast<sockaddr_in6&>(address.storage).sin6_port = htons(url.port);
+  }
+  return addresses;
 }
 
-void Resolver::answered(const std::string& host, std::optional<traffic::SocketAddress> address) {
+std::string Resolver::problem(const config::EndpointUrl& url) const {
+  const auto name = names_.find(url.host);
+  return name == names_.end() ? std::string() : name->second.problem;
+}
+
+/// True: the name has other addresses than before. No answer leaves the last good one in place: a
+/// DNS outage must not take endpoints away.
+bool Resolver::take(const std::string& host, Name& name, base::Result<Addresses> answer) {
+  if (answer && answer->empty()) answer = base::Error("it has no address");
+  if (!answer) {
+    if (name.problem.empty())
+      log::warn(
+          "dns_failing",
+          {{"name", host}, {"error", answer.error().message()}, {"kept", name.addresses.size()}});
+    name.problem = answer.error().message();
+    return false;
+  }
+  // The order says nothing: it changes with every answer of a round robin.
+  Addresses& next = *answer;
+  const auto before = [](const auto& a, const auto& b) { return a.key() < b.key(); };
+  std::sort(next.begin(), next.end(), before);
+  next.erase(std::unique(next.begin(), next.end()), next.end());
+  if (next.size() > most_addresses) next.resize(most_addresses);
+  const bool other = next != name.addresses;
+  const bool news = !name.problem.empty() || (other && name.answered);
+  name.problem.clear();
+  name.addresses = std::move(next);
+  if (news) log::info("dns_answered", {{"name", host}, {"addresses", name.addresses.size()}});
+  return other;
+}
+
+void Resolver::answered(const std::string& host, base::Result<Addresses> answer) {
   const auto found = names_.find(host);
   if (found == names_.end()) return;
   Name& name = found->second;
-  const bool first = !name.answered;
-  name.answered = true;
-  // No answer leaves the last good one in place: a DNS outage must not take endpoints away.
-  const bool other = address && (!name.address || !(*name.address == *address));
-  if (other) name.address = address;
+  const bool other = take(host, name, std::move(answer));
+  const bool first = !std::exchange(name.answered, true);
 
   bool awaited = false;
   std::vector<std::size_t> ready;
@@ -173,16 +219,22 @@ void Resolver::finish(std::size_t id) {
   std::vector<std::string> unresolved;
   for (const auto& host : node.mapped().names) {
     const auto name = names_.find(host);
-    if (name == names_.end() || !name->second.address) unresolved.push_back(host);
+    if (name == names_.end() || name->second.addresses.empty()) unresolved.push_back(host);
   }
   node.mapped().done(std::move(unresolved));
 }
 
+void Resolver::refresh_every(base::Duration interval) {
+  if (interval == interval_) return;
+  interval_ = interval;
+  refresh_later();
+}
+
 void Resolver::refresh_later() {
-  refresh_.expires_after(refresh_interval);
+  refresh_.expires_after(interval_);
   refresh_.async_wait([this, worker = worker_](boost::system::error_code cancelled) {
     if (cancelled || worker->ended) return;
-    for (const auto& [host, name] : names_) worker_->question(host);
+    for (const auto& [host, name] : names_) Worker::question(worker_, host);
     refresh_later();
   });
 }

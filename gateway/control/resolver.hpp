@@ -1,6 +1,6 @@
-// DNS names -> addresses. getaddrinfo blocks and cannot be interrupted, so a thread of its own
-// asks; the last good answer is kept, and every name in use is asked again each 30 s. Numeric
-// addresses need no asking. All calls on the control thread.
+// DNS names -> addresses, all that a name has. getaddrinfo blocks and cannot be interrupted, so
+// threads of its own ask; the last good answer is kept, and every name in use is asked again after
+// a while. Numeric addresses need no asking. All calls on the control thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -8,10 +8,10 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "config/config.hpp"
 #include "traffic/build_table.hpp"
 
@@ -19,11 +19,13 @@ namespace canary::control {
 
 class Resolver {
  public:
-  /// Blocking; the port of the answer is ignored. Called on the resolver's thread.
-  using Ask = std::function<std::optional<traffic::SocketAddress>(const std::string& host)>;
-  static std::optional<traffic::SocketAddress> ask_system(const std::string& host);
+  /// In the order of their keys, each once; nothing when the name could not be asked or has none.
+  using Addresses = std::vector<traffic::SocketAddress>;
+  /// Blocking; any order, the ports are ignored. Called on the resolver's threads.
+  using Ask = std::function<base::Result<Addresses>(const std::string& host)>;
+  static base::Result<Addresses> ask_system(const std::string& host);
 
-  /// `changed` runs when a name in use got another address.
+  /// `changed` runs when a name in use got other addresses.
   Resolver(boost::asio::io_context& io, std::function<void()> changed, Ask ask = ask_system);
   ~Resolver();
 
@@ -34,13 +36,19 @@ class Resolver {
   /// Forgets every other name.
   void keep_only(const std::vector<config::EndpointUrl>& endpoints);
 
-  /// Length 0 when the name has no answer.
-  traffic::SocketAddress lookup(const config::EndpointUrl& url) const;
+  /// How often every name is asked again, from now on.
+  void refresh_every(base::Duration interval);
+
+  /// None when the name has no answer.
+  Addresses lookup(const config::EndpointUrl& url) const;
+  /// Why the name's last question had no answer; empty when it had one, or none has come yet.
+  std::string problem(const config::EndpointUrl& url) const;
 
  private:
   struct Name {
-    std::optional<traffic::SocketAddress> address;
+    Addresses addresses;
     bool answered = false;
+    std::string problem;
   };
   struct Waiting {
     std::vector<std::string> names;
@@ -49,7 +57,8 @@ class Resolver {
   };
   struct Worker;
 
-  void answered(const std::string& host, std::optional<traffic::SocketAddress> address);
+  void answered(const std::string& host, base::Result<Addresses> answer);
+  bool take(const std::string& host, Name& name, base::Result<Addresses> answer);
   void finish(std::size_t waiting);
   bool all_answered(const Waiting& waiting) const;
   void refresh_later();
@@ -57,10 +66,11 @@ class Resolver {
   boost::asio::io_context& io_;
   std::function<void()> changed_;
   std::shared_ptr<Worker>
-      worker_;  // shared with its thread, which may outlive this by one question
+      worker_;  // shared with its threads, which may outlive this by one question each
   std::map<std::string, Name> names_;
   std::map<std::size_t, Waiting> waiting_;
   std::size_t next_waiting_ = 0;
+  base::Duration interval_ = std::chrono::seconds(5);
   boost::asio::steady_timer refresh_;
 };
 

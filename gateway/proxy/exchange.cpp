@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "http/build_head.hpp"
+#include "proxy/endpoint_choice.hpp"
 #include "proxy/head_view.hpp"
 #include "proxy/worker.hpp"
 #include "reactor/tcp.hpp"
@@ -18,12 +19,6 @@ namespace {
 using stats::Outcome;
 
 constexpr std::size_t least_room = 4 << 10;
-
-// Our own lack of means, not the version's fault.
-bool is_local_shortage(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
-         error == EADDRNOTAVAIL;
-}
 
 }  // namespace
 
@@ -249,29 +244,43 @@ reactor::Task<bool> Exchange::reach() {
   }
 }
 
-// Tries the picked version's endpoints in turn. After any wait the head is parsed again: the
-// scratch was others' in between, and nothing more is tried by a table that is not in force.
+// Tries the picked version's endpoints one after another. After any wait the head is parsed again:
+// the scratch was others' in between, and nothing more is tried by a table that is not in force.
 reactor::Task<Exchange::Reached> Exchange::reach_version() {
-  const auto& endpoints = version_->endpoints;
-  const auto count = static_cast<std::uint32_t>(endpoints.size());
-  const std::size_t first = count > 1 ? worker_.random().below(count) : 0;
+  UpstreamPool& pool = worker_.upstreams();
+  EndpointChoice choice(*version_, {model_->settings.health.eject_after_failures, has_stand_in()},
+                        {pool, worker_.random(), worker_.index()});
   connect_error_ = EHOSTUNREACH;
-  for (std::size_t i = 0; i < endpoints.size(); ++i) {
-    endpoint_ = &endpoints[(first + i) % endpoints.size()];
-    if (!retried_) upstream_ = worker_.upstreams().take(endpoint_->id);
+  endpoint_ = choice.next(worker_.reactor().now());
+  while (endpoint_) {
+    if (!retried_ && choice.in_use()) upstream_ = pool.take(endpoint_->id);
     if (upstream_) {
       upstream_->socket.owner = &session_.as_owner();
       co_return parse() ? Reached::connected : Reached::failed;
     }
     connect_error_ = co_await connect(*endpoint_);
+    choice.ended(connect_error_, worker_.reactor().now());
     if (connect_error_ == ECANCELED) co_return Reached::client_gone;
     const bool in_force = table_ == worker_.table();
     if (connect_error_ == 0 && in_force) co_return parse() ? Reached::connected : Reached::failed;
-    if (connect_error_ == 0) keep_upstream();
-    const bool tried_all = connect_error_ != 0 && i + 1 == endpoints.size();
-    if (!in_force && !tried_all) co_return Reached::table_changed;
+    if (connect_error_ == 0) {
+      keep_upstream();
+      co_return Reached::table_changed;
+    }
+    const bool withdrawn = pool.find(endpoint_->id) == nullptr;
+    endpoint_ = choice.next(worker_.reactor().now());
+    if (in_force || (!endpoint_ && !withdrawn)) continue;
+    if (endpoint_) choice.ended(ECANCELED, worker_.reactor().now());
+    co_return Reached::table_changed;
   }
+  all_out_ = choice.all_out();
   co_return Reached::failed;
+}
+
+// Whether stable answers when the picked version cannot be reached.
+bool Exchange::has_stand_in() const {
+  return version_->role == traffic::Role::canary && model_->settings.failover && !failover_ &&
+         !version_named_;
 }
 
 // 0 with upstream_ connected, ETIMEDOUT at the deadline, ECANCELED when the client is gone, or why
@@ -305,14 +314,16 @@ bool Exchange::fail_over() {
   }
   const bool timed_out = connect_error_ == ETIMEDOUT;
   const Outcome outcome = timed_out ? Outcome::timeout_connect : Outcome::connect_error;
-  const bool can_fail_over = version_->role == traffic::Role::canary && model_->settings.failover &&
-                             !failover_ && !version_named_;
-  if (can_fail_over) {
+  if (has_stand_in()) {
     record_.finish(outcome, worker_.reactor().now(), 0, 0);
     version_->stats->requests->at(worker_.index()).failovers.add();
     failover_ = true;
     charged_table_ = table_.again();
     return true;
+  }
+  if (all_out_) {
+    refused_ = {503, "no_healthy_endpoint", "no endpoint of this version can be reached", outcome};
+    return false;
   }
   refused_ = {502, "upstream_connect_failed", "the model server refused the connection", outcome};
   if (timed_out)

@@ -58,6 +58,7 @@ class Exchange {
   reactor::Task<bool> reach();  // false: refused_
   reactor::Task<Reached> reach_version();
   reactor::Task<int> connect(const traffic::Endpoint& endpoint);
+  bool has_stand_in() const;
   bool fail_over();  // false: refused_
   bool trusts_peer() const;
 
@@ -140,6 +141,7 @@ class Exchange {
   bool head_fresh_ = false;  // the worker's scratch holds this request's head; not after a wait
   bool parsed_ = false, drawn_ = false, failover_ = false, retried_ = false;
   bool version_named_ = false;  // by the client: no other will do
+  bool all_out_ = false;        // every endpoint of the version was ejected or unknown
   bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;
   bool waits_for_client_ = false, client_slow_ = false;
   bool upstream_keeps_ = false, ends_by_close_ = false;

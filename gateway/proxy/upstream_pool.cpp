@@ -18,26 +18,53 @@ UpstreamLease pop(std::vector<UpstreamLease>& stack) {
 
 }  // namespace
 
-void UpstreamCloser::operator()(UpstreamConnection* connection) const {
-  reactor->close(connection->socket);
-  reactor->retire(std::unique_ptr<UpstreamConnection>(connection));
-}
+void UpstreamCloser::operator()(UpstreamConnection* connection) const { pool->discard(connection); }
 
 UpstreamPool::~UpstreamPool() { clear(); }
 
-UpstreamLease UpstreamPool::take(std::uint32_t endpoint) {
-  if (endpoint >= idle_.size()) return {};
-  Idle& idle = idle_[endpoint];
+void UpstreamPool::discard(UpstreamConnection* connection) {
+  if (!connection->idle)
+    if (Slot* slot = find(connection->endpoint)) --slot->in_flight;
+  reactor_.close(connection->socket);
+  reactor_.retire(std::unique_ptr<UpstreamConnection>(connection));
+}
+
+void UpstreamPool::follow(const traffic::RoutingTable& table) {
+  ++tables_;
+  if (slots_.size() < table.endpoint_slots) slots_.resize(table.endpoint_slots);
+  const auto enter = [&](const traffic::Version& version) {
+    for (const traffic::Endpoint& endpoint : version.endpoints) {
+      Slot& slot = slots_[endpoint.id.slot];
+      if (slot.serial != endpoint.id.serial) slot = Slot{endpoint.id.serial, 0, 0, {}, {}};
+      slot.table = tables_;
+    }
+  };
+  for (const traffic::Model& model : table.models) {
+    enter(model.stable);
+    if (model.canary) enter(*model.canary);
+  }
+  for (Slot& slot : slots_)
+    if (slot.serial != 0 && slot.table != tables_) slot = Slot{};
+}
+
+UpstreamLease UpstreamPool::take(traffic::EndpointId endpoint) {
+  Slot* slot = find(endpoint);
+  if (!slot) return {};
+  Idle& idle = slot->idle;
   idle.settle(reactor_.batch());
-  while (!idle.settled.empty()) {
+  UpstreamLease found;
+  while (!found && !idle.settled.empty()) {
     UpstreamLease lease = pop(idle.settled);
-    if (usable(*lease)) return lease;
+    if (usable(*lease)) found = std::move(lease);
   }
-  while (!idle.fresh.empty()) {
+  while (!found && !idle.fresh.empty()) {
     UpstreamLease lease = pop(idle.fresh);
-    if (usable(*lease) && !lease->socket.has_input()) return lease;
+    if (usable(*lease) && !lease->socket.has_input()) found = std::move(lease);
   }
-  return {};
+  if (!found) return {};
+  found->idle = false;
+  ++slot->in_flight;
+  return found;
 }
 
 void UpstreamPool::Idle::settle(std::uint64_t now) {
@@ -55,15 +82,14 @@ bool UpstreamPool::usable(const UpstreamConnection& connection) const {
 
 UpstreamLease UpstreamPool::connect(const traffic::Endpoint& endpoint, reactor::SocketOwner& owner,
                                     int& error) {
-  error = EHOSTUNREACH;
-  if (endpoint.address.length == 0) return {};
   const int fd = reactor::connect_tcp(endpoint.address.storage, endpoint.address.length);
   if (fd < 0) {
     error = -fd;
     return {};
   }
-  UpstreamLease lease(new UpstreamConnection, UpstreamCloser{&reactor_});
+  UpstreamLease lease(new UpstreamConnection, UpstreamCloser{this});
   lease->endpoint = endpoint.id;
+  if (Slot* slot = find(endpoint.id)) ++slot->in_flight;
   lease->socket.owner = &owner;
   if (!reactor_.add(lease->socket, fd)) {
     error = ENOMEM;
@@ -75,8 +101,9 @@ UpstreamLease UpstreamPool::connect(const traffic::Endpoint& endpoint, reactor::
 }
 
 void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t most) {
-  if (lease->endpoint >= idle_.size()) idle_.resize(lease->endpoint + 1);
-  Idle& idle = idle_[lease->endpoint];
+  Slot* slot = find(lease->endpoint);
+  if (!slot) return;
+  Idle& idle = slot->idle;
   idle.settle(reactor_.batch());
   if (idle.size() >= most || keep.count() == 0 || lease->socket.hung_up()) return;
   if (lease->socket.readable()) {
@@ -86,28 +113,32 @@ void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t mos
     if (io.status != reactor::IoStatus::again) return;
   }
   lease->socket.owner = this;
+  lease->idle = true;
+  --slot->in_flight;
   lease->idle_until = reactor_.now() + keep;
   lease->reused = true;  // from now on
   idle.fresh.push_back(std::move(lease));
   reactor_.wheel().arm_if_idle(*this, reactor_.now() + sweep_interval);
 }
 
-void UpstreamPool::clear() { idle_.clear(); }
+void UpstreamPool::clear() {
+  for (Slot& slot : slots_) slot.idle = {};
+}
 
 void UpstreamPool::on_ready(reactor::Socket& socket) {
   if (!socket.readable() && !socket.hung_up()) return;  // it only became writable
   const auto is_it = [&](const UpstreamLease& lease) { return &lease->socket == &socket; };
-  for (Idle& idle : idle_)
-    if (std::erase_if(idle.settled, is_it) + std::erase_if(idle.fresh, is_it) > 0) return;
+  for (Slot& slot : slots_)
+    if (std::erase_if(slot.idle.settled, is_it) + std::erase_if(slot.idle.fresh, is_it) > 0) return;
 }
 
 void UpstreamPool::on_timer(reactor::MonoTime now) {
   bool any = false;
   const auto is_over = [&](const UpstreamLease& lease) { return lease->idle_until <= now; };
-  for (Idle& idle : idle_) {
-    idle.settle(reactor_.batch());
-    std::erase_if(idle.settled, is_over);
-    any = any || idle.size() > 0;
+  for (Slot& slot : slots_) {
+    slot.idle.settle(reactor_.batch());
+    std::erase_if(slot.idle.settled, is_over);
+    any = any || slot.idle.size() > 0;
   }
   if (any) reactor_.wheel().arm(*this, now + sweep_interval);
 }

@@ -37,6 +37,7 @@ Worker::Worker(std::size_t index, std::size_t workers,
       current_pin_(current_),
       access_log_(access_log),
       housekeeping_(std::make_unique<Housekeeping>(*this)) {
+  upstreams_.follow(*current_->table);
 }
 
 Worker::~Worker() { flush_access_log(); }
@@ -46,6 +47,7 @@ void Worker::run() { reactor_.run(); }
 void Worker::install(std::shared_ptr<const traffic::RoutingTable> table) {
   current_ = new LocalTable{std::move(table)};
   current_pin_ = TablePin(current_);
+  upstreams_.follow(*current_->table);
   for (auto& listener : listeners_) listener->accept();  // the connection limit may have risen
 }
 

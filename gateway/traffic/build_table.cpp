@@ -18,30 +18,9 @@ stats::LatencyBounds latency_bounds(const config::Model& model) {
   return {slo, base::Duration(std::llround(trigger)), model.slo->of == config::Slo::Of::first_byte};
 }
 
-// The address in a form that is equal exactly when the addresses are: family, port, bytes.
-std::string address_key(const SocketAddress& address) {
-  std::string key;
-  const auto append = [&](const auto& field) {
-    key.append(reinterpret_cast<const char*>(&field), sizeof field);
-  };
-  if (address.length == 0) return key;
-  append(address.storage.ss_family);
-  if (address.storage.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.storage);
-    append(v4.sin_port);
-    append(v4.sin_addr);
-  } else {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
-    append(v6.sin6_port);
-    append(v6.sin6_addr);
-    append(v6.sin6_scope_id);
-  }
-  return key;
-}
-
 struct Builder {
   const Lookup& lookup;
-  EndpointIds& ids;
+  EndpointRegistry& endpoints;
   stats::Registry& registry;
 
   Version version(const config::Model& model, const config::Version& from, Role role) const {
@@ -50,11 +29,13 @@ struct Builder {
     version.role = role;
     version.stats = registry.version(model.name, from.name, latency_bounds(model));
     for (const config::EndpointUrl& url : from.endpoints) {
-      Endpoint endpoint;
-      endpoint.authority = url.authority();
-      endpoint.address = lookup(url);
-      endpoint.id = ids.id(endpoint.address, endpoint.authority);
-      version.endpoints.push_back(std::move(endpoint));
+      for (const SocketAddress& address : lookup(url)) {
+        Endpoint endpoint = endpoints.endpoint(address, url.authority());
+        endpoint.url = url.to_string();
+        if (!model.health.path.empty())
+          endpoint.health = endpoints.health(model.name, from.name, endpoint.id);
+        version.endpoints.push_back(std::move(endpoint));
+      }
     }
     return version;
   }
@@ -74,7 +55,7 @@ struct Builder {
 
 }  // namespace
 
-SocketAddress lookup_numeric(const config::EndpointUrl& url) {
+SocketAddress numeric_address(const config::EndpointUrl& url) {
   SocketAddress result;
   std::string host = url.host;
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
@@ -95,17 +76,19 @@ SocketAddress lookup_numeric(const config::EndpointUrl& url) {
   return result;
 }
 
-std::uint32_t EndpointIds::id(const SocketAddress& address, const std::string& authority) {
-  const auto next = static_cast<std::uint32_t>(ids_.size() + 1);
-  return ids_.try_emplace({address_key(address), authority}, next).first->second;
+std::vector<SocketAddress> lookup_numeric(const config::EndpointUrl& url) {
+  const SocketAddress address = numeric_address(url);
+  if (address.length == 0) return {};
+  return {address};
 }
 
 std::shared_ptr<const RoutingTable> build_table(const config::Config& config,
                                                 const std::map<std::string, BasisPoints>& weights,
-                                                const Lookup& lookup, EndpointIds& ids,
+                                                const Lookup& lookup, EndpointRegistry& endpoints,
                                                 stats::Registry& registry,
                                                 std::uint64_t generation) {
-  const Builder builder{lookup, ids, registry};
+  const Builder builder{lookup, endpoints, registry};
+  endpoints.begin_table(registry.workers());
   auto table = std::make_shared<RoutingTable>();
   table->generation = generation;
   table->timeouts = config.data.timeouts;
@@ -119,6 +102,7 @@ std::shared_ptr<const RoutingTable> build_table(const config::Config& config,
     table->models.push_back(
         builder.model(from, weight == weights.end() ? BasisPoints{0} : weight->second));
   }
+  table->endpoint_slots = endpoints.end_table();
   sort_routes(table->routes);
   return table;
 }

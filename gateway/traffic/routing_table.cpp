@@ -1,27 +1,44 @@
 #include "traffic/routing_table.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
-#include <cstring>
 
 namespace canary::traffic {
 
-bool SocketAddress::operator==(const SocketAddress& other) const {
-  // Field by field: what pads a sockaddr says nothing.
-  if (length != other.length) return false;
-  if (length == 0) return true;
-  if (storage.ss_family != other.storage.ss_family) return false;
+// Field by field: what pads a sockaddr says nothing.
+std::string SocketAddress::key() const {
+  std::string key;
+  const auto append = [&](const auto& field) {
+    key.append(reinterpret_cast<const char*>(&field), sizeof field);
+  };
+  if (length == 0) return key;
+  append(storage.ss_family);
   if (storage.ss_family == AF_INET) {
-    const auto& a = reinterpret_cast<const sockaddr_in&>(storage);
-    const auto& b = reinterpret_cast<const sockaddr_in&>(other.storage);
-    return a.sin_port == b.sin_port && a.sin_addr.s_addr == b.sin_addr.s_addr;
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    append(v4.sin_addr);
+    append(v4.sin_port);
+  } else {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    append(v6.sin6_addr);
+    append(v6.sin6_port);
+    append(v6.sin6_scope_id);
   }
-  if (storage.ss_family == AF_INET6) {
-    const auto& a = reinterpret_cast<const sockaddr_in6&>(storage);
-    const auto& b = reinterpret_cast<const sockaddr_in6&>(other.storage);
-    return a.sin6_port == b.sin6_port && a.sin6_scope_id == b.sin6_scope_id &&
-           std::memcmp(&a.sin6_addr, &b.sin6_addr, sizeof a.sin6_addr) == 0;
+  return key;
+}
+
+bool SocketAddress::operator==(const SocketAddress& other) const { return key() == other.key(); }
+
+std::string SocketAddress::to_string() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    ::inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+    return std::string(text) + ":" + std::to_string(ntohs(v4.sin_port));
   }
-  return std::memcmp(&storage, &other.storage, length) == 0;
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+  ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+  return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6.sin6_port));
 }
 
 std::string_view name(Role role) {

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "base/units.hpp"
 #include "config/config.hpp"
 #include "stats/cells.hpp"
+#include "stats/endpoint_cells.hpp"
 
 namespace canary::traffic {
 
@@ -24,12 +26,33 @@ struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = 0;
   bool operator==(const SocketAddress& other) const;
+  std::string to_string() const;  // 10.0.0.7:9001, [::1]:9001
+  /// Bytes that are equal exactly when the addresses are, and put them in an order.
+  std::string key() const;
 };
 
+/// Names one (address, authority) in a worker's pools for as long as consecutive tables have it.
+/// The slot is given away again afterwards; a serial is not.
+struct EndpointId {
+  std::uint32_t slot = 0;
+  std::uint32_t serial = 0;  // 0: of no endpoint
+  bool operator==(const EndpointId&) const = default;
+};
+
+/// What active probes say of an endpoint of one version. Written by control, read by workers.
+struct EndpointHealth {
+  std::atomic<bool> healthy{true};        // until probes say otherwise
+  std::atomic<std::int64_t> answered{0};  // when a probe last succeeded, as MonoTime's nanoseconds
+};
+
+/// One address of a version. A name of the file stands for as many as it resolves to.
 struct Endpoint {
+  std::string url;        // as the file has it: http://host:port
   std::string authority;  // what the upstream's Host header says
-  SocketAddress address;  // length 0: the name did not resolve; connecting fails at once
-  std::uint32_t id = 0;   // names this (address, authority) in a worker's pools; stable over tables
+  SocketAddress address;
+  EndpointId id;
+  std::shared_ptr<stats::EndpointCells> cells;
+  std::shared_ptr<EndpointHealth> health;  // none: it is not probed
 };
 
 enum class Role : std::uint8_t { stable, canary };
@@ -38,7 +61,7 @@ std::string_view name(Role role);
 struct Version {
   std::string name;
   Role role = Role::stable;
-  std::vector<Endpoint> endpoints;
+  std::vector<Endpoint> endpoints;  // none while no name of the version resolves
   std::shared_ptr<stats::VersionStats> stats;
 };
 
@@ -52,8 +75,9 @@ struct Model {
 };
 
 struct RoutingTable {
-  std::uint64_t generation = 0;  // grows by one with every publish
-  std::vector<Model> models;     // in the file's order
+  std::uint64_t generation = 0;      // grows by one with every publish
+  std::uint32_t endpoint_slots = 0;  // every endpoint's slot is below
+  std::vector<Model> models;         // in the file's order
   struct Route {
     config::Match match;
     std::size_t model = 0;  // index into models

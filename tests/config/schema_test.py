@@ -69,6 +69,7 @@ PARSER_ONLY = [
     r"as phases rise",
     r"as a ladder falls|0 as the last rung",
     r"at least plan\.retire_after|at most plan\.remove_after",
+    r"at most health\.interval|at least health\.timeout",
     r"found '?[0-9./:]+'?, expected a numeric address and a port",  # 999.1.1.1, port 70000
     r"expected an address or a CIDR block|no bits behind its prefix",
     r"found 'http://.*expected http://host:port",  # labels and ports of what looks like a URL

@@ -45,7 +45,7 @@ class Gateway {
     if (weight > 0 && at_zero(moment)) ++moment;
     ++generation_;
     pool_.publish(traffic::build_table(loaded.config, {{"m", weight}}, traffic::lookup_numeric,
-                                       ids_, registry_, generation_),
+                                       endpoints_, registry_, generation_),
                   [this, weight, of = generation_] {
                     in_force_ = of;
                     if (of == generation_ && weight == 0 && !at_zero(moment)) ++moment;
@@ -104,7 +104,7 @@ class Gateway {
       io_.get_executor()};
   std::uint16_t ports_[3], stable_;
   stats::Registry registry_{2};
-  traffic::EndpointIds ids_;
+  traffic::EndpointRegistry endpoints_;
   std::uint64_t generation_ = 0, in_force_ = 0;
   proxy::WorkerPool pool_{
       2, nullptr, [this](std::function<void()> call) { boost::asio::post(io_, std::move(call)); }};

@@ -95,8 +95,8 @@ class RunningWorker {
   }
 
   std::shared_ptr<const traffic::RoutingTable> table(base::BasisPoints weight) {
-    return traffic::build_table(config, {{"m", weight}}, traffic::lookup_numeric, ids_, registry_,
-                                ++generation_);
+    return traffic::build_table(config, {{"m", weight}}, traffic::lookup_numeric, endpoints_,
+                                registry_, ++generation_);
   }
   /// Runs `call` on the worker's thread, between events, and waits for what it returns.
   template <class F>
@@ -149,7 +149,7 @@ class RunningWorker {
   std::uint16_t port = 0;
 
  private:
-  traffic::EndpointIds ids_;
+  traffic::EndpointRegistry endpoints_;
   stats::Registry registry_{1};
   std::uint64_t generation_ = 0;
   proxy::Worker worker_;

@@ -6,6 +6,7 @@
 
 using namespace canary;
 using namespace canary::config_test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -72,10 +73,6 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
        "7:22 judge.method: sequential -> threshold; sequential is not supported yet"},
       {"judge: { false_rollback_rate: 1% }", "7:14 judge.false_rollback_rate: 1%" + left_out},
       {"judge: { per: 7d }", "7:14 judge.per: 7d" + left_out},
-      {"health: { path: /ready }", "7:15 health.path: /ready" + left_out},
-      {"health: { eject_after_failures: 5 }", "7:15 health.eject_after_failures: 5 -> 0" + else_},
-      {"health: { eject_after_failures: '0' }",
-       "7:15 health.eject_after_failures: '0' -> 0" + else_},
       {"upstream: { max_in_flight: 10 }", "7:17 upstream.max_in_flight: 10 -> 0" + else_},
       {"upstream: { on_client_abort: finish }",
        "7:17 upstream.on_client_abort: finish -> cancel" + else_},
@@ -84,10 +81,9 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
     INFO(lines);
     CHECK(short_errors(under_model(lines)) == errors);
   }
-  for (const auto* off :
-       {"quality: []", "health: { eject_after_failures: 0 }", "triggers: { critical_bug: false }",
-        "upstream: { max_in_flight: 0, on_client_abort: 'cancel' }", "judge: { method: threshold }",
-        "health: {}"})
+  for (const auto* off : {"quality: []", "triggers: { critical_bug: false }",
+                          "upstream: { max_in_flight: 0, on_client_abort: 'cancel' }",
+                          "judge: { method: threshold }"})
     CHECK(short_errors(under_model(off)).empty());
 }
 
@@ -160,6 +156,26 @@ TEST_CASE("endpoints stand once per version, and one server for both versions is
   CHECK(said(shared.warnings) ==
         "f:7:28: models.m.canary.endpoints: found http://127.0.0.1:1, as stable, expected another "
         "endpoint, or both versions are one server\n");
+}
+
+TEST_CASE("a probe fits into its interval, and without a path there is none") {
+  const config::Health health = config::load(under_model("health: {}")).config.models[0].health;
+  CHECK(health == config::Health{"", 2s, 1s, 3, 2, 5});
+  CHECK(config::load(under_model("health: { path: '/a?b', interval: 4s, timeout: 4s, "
+                                 "unhealthy_after: 1, healthy_after: 1, eject_after_failures: 0 }"))
+            .config.models[0]
+            .health == config::Health{"/a?b", 4s, 4s, 1, 1, 0});
+  CHECK(short_errors(under_model("health: { path: /, timeout: 3s }")) ==
+        "7:33 health.timeout: 3s -> at most health.interval, which is 2s");
+  CHECK(short_errors(under_model("health: { path: /, interval: 300ms }")) ==
+        "7:34 health.interval: 300ms -> at least health.timeout, which is 1s");
+  CHECK(short_errors(under_model("health: { path: ready }")) ==
+        "7:21 health.path: ready -> a path that begins with '/', without '#' or spaces");
+  const auto rests = config::load(under_model("health: { interval: 5s }"));
+  CHECK(rests.ok());
+  CHECK(said(rests.warnings) ==
+        "f:7:25: models.m.health.interval: found a probe without path, expected health.path "
+        "beside it, or it rests\n");
 }
 
 TEST_CASE("success stays below its trigger") {

@@ -15,7 +15,7 @@ namespace {
 traffic::SocketAddress address(const char* text) {
   config::EndpointUrl url;
   url.host = text;
-  return traffic::lookup_numeric(url);
+  return traffic::numeric_address(url);
 }
 
 config::EndpointUrl url(const char* host, std::uint16_t port = 80) {
@@ -27,6 +27,14 @@ config::EndpointUrl url(const char* host, std::uint16_t port = 80) {
 
 std::uint16_t port_of(const traffic::SocketAddress& address) {
   return ntohs(reinterpret_cast<const sockaddr_in&>(address.storage).sin_port);
+}
+
+using Answer = base::Result<Resolver::Addresses>;
+
+Answer addresses(std::initializer_list<const char*> texts) {
+  Resolver::Addresses out;
+  for (const char* text : texts) out.push_back(address(text));
+  return out;
 }
 
 template <class Condition>
@@ -48,7 +56,7 @@ TEST_CASE("numeric addresses need no asking") {
       io, [] {},
       [&](const std::string&) {
         ++asked;
-        return std::optional<traffic::SocketAddress>();
+        return Answer(base::Error("NXDOMAIN"));
       });
   bool done = false;
   resolver.use({url("127.0.0.1", 9001), url("[::1]", 9002)}, [&](const auto& unresolved) {
@@ -57,7 +65,7 @@ TEST_CASE("numeric addresses need no asking") {
   });
   CHECK(done);
   CHECK(asked == 0);
-  CHECK(port_of(resolver.lookup(url("127.0.0.1", 9001))) == 9001);
+  CHECK(port_of(resolver.lookup(url("127.0.0.1", 9001)).at(0)) == 9001);
 }
 
 TEST_CASE(
@@ -68,8 +76,8 @@ TEST_CASE(
       io, [] {},
       [&](const std::string& host) {
         ++asked;
-        if (host == "known") return std::optional(address("10.1.2.3"));
-        return std::optional<traffic::SocketAddress>();
+        if (host == "known") return addresses({"10.1.2.3"});
+        return Answer(base::Error("NXDOMAIN"));
       });
   std::optional<std::vector<std::string>> unresolved;
   resolver.use({url("known", 1), url("known", 2), url("unknown")},
@@ -78,9 +86,11 @@ TEST_CASE(
   run_until(io, [&] { return unresolved.has_value(); });
   CHECK(*unresolved == std::vector<std::string>{"unknown"});
   CHECK(asked == 2);
-  CHECK(port_of(resolver.lookup(url("known", 1))) == 1);
-  CHECK(port_of(resolver.lookup(url("known", 2))) == 2);
-  CHECK(resolver.lookup(url("unknown")).length == 0);
+  CHECK(port_of(resolver.lookup(url("known", 1)).at(0)) == 1);
+  CHECK(port_of(resolver.lookup(url("known", 2)).at(0)) == 2);
+  CHECK(resolver.lookup(url("unknown")).empty());
+  CHECK(resolver.problem(url("unknown")) == "NXDOMAIN");
+  CHECK(resolver.problem(url("known")).empty());
   // Both are known to have been asked: the next use waits for nobody.
   bool again = false;
   resolver.use({url("known"), url("unknown")}, [&](const auto&) { again = true; });
@@ -95,7 +105,7 @@ TEST_CASE("a name that does not answer holds nobody up, and its late answer is t
       io, [&] { ++changes; },
       [gate](const std::string&) {
         gate->get_future().wait();
-        return std::optional(address("10.9.9.9"));
+        return addresses({"10.9.9.9"});
       });
   std::optional<std::vector<std::string>> unresolved;
   resolver.use({url("slow")}, [&](auto names) { unresolved = std::move(names); });
@@ -103,7 +113,7 @@ TEST_CASE("a name that does not answer holds nobody up, and its late answer is t
   CHECK(unresolved->size() == 1);
   gate->set_value();
   run_until(io, [&] { return changes == 1; });
-  CHECK(resolver.lookup(url("slow")).length != 0);
+  CHECK(resolver.lookup(url("slow")).size() == 1);
 }
 
 TEST_CASE("a resolver may end while its question is still out") {
@@ -116,7 +126,7 @@ TEST_CASE("a resolver may end while its question is still out") {
         [gate, asked](const std::string&) {
           asked->set_value();
           gate->get_future().wait();
-          return std::optional(address("10.9.9.9"));
+          return addresses({"10.9.9.9"});
         });
     resolver.use({url("slow")}, [](const auto&) {});
     asked->get_future().wait();
@@ -127,8 +137,93 @@ TEST_CASE("a resolver may end while its question is still out") {
   SUCCEED("nothing of the resolver was touched after its end");
 }
 
+TEST_CASE("every address counts, whatever the order; no answer and an empty one keep the last") {
+  boost::asio::io_context io;
+  std::mutex mutex;
+  Answer answer = addresses({"10.0.0.2", "10.0.0.1", "10.0.0.2"});
+  int asked = 0, changes = 0;
+  Resolver resolver(
+      io, [&] { ++changes; },
+      [&](const std::string&) {
+        const std::lock_guard lock(mutex);
+        ++asked;
+        return answer;
+      });
+  // Until an answer to a question that was asked after this has come.
+  const auto answer_with = [&](Answer next) {
+    const std::lock_guard lock(mutex);
+    answer = std::move(next);
+    asked = 0;
+  };
+  const auto asked_twice = [&] {
+    const std::lock_guard lock(mutex);
+    return asked > 1;
+  };
+  bool known = false;
+  resolver.use({url("name")}, [&](const auto&) { known = true; });
+  run_until(io, [&] { return known; });
+  CHECK(resolver.lookup(url("name")) == addresses({"10.0.0.1", "10.0.0.2"}).value());
+
+  resolver.refresh_every(std::chrono::milliseconds(5));
+  answer_with(addresses({"10.0.0.1", "10.0.0.2"}));
+  run_until(io, asked_twice);
+  CHECK(changes == 0);
+  answer_with(Answer(base::Error("timed out")));
+  run_until(io, [&] { return !resolver.problem(url("name")).empty(); });
+  answer_with(addresses({}));
+  run_until(io, [&] { return resolver.problem(url("name")) == "it has no address"; });
+  CHECK(resolver.lookup(url("name")).size() == 2);
+  CHECK(changes == 0);
+  answer_with(addresses({"10.0.0.3", "10.0.0.1"}));
+  run_until(io, [&] { return changes == 1; });
+  CHECK(resolver.lookup(url("name")) == addresses({"10.0.0.1", "10.0.0.3"}).value());
+  CHECK(resolver.problem(url("name")).empty());
+}
+
+TEST_CASE("a name that is slow to answer holds up no other, and is not asked twice at once") {
+  boost::asio::io_context io;
+  auto gate = std::make_shared<std::promise<void>>();
+  auto slow_asked = std::make_shared<std::atomic<int>>(0);
+  auto others = std::make_shared<std::atomic<int>>(0);
+  Resolver resolver(
+      io, [] {},
+      [gate, slow_asked, others, opened = gate->get_future().share()](const std::string& host) {
+        if (host == "slow") {
+          ++*slow_asked;
+          opened.wait();
+        } else {
+          ++*others;
+        }
+        return addresses({"10.0.0.1"});
+      });
+  resolver.use({url("slow"), url("quick")}, [](const auto&) {});
+  resolver.refresh_every(std::chrono::milliseconds(1));
+  run_until(io, [&] { return *others > 20; });
+  CHECK(*slow_asked == 1);
+  gate->set_value();
+}
+
+TEST_CASE("a name has no more addresses than the gateway can care for") {
+  boost::asio::io_context io;
+  Resolver resolver(
+      io, [] {},
+      [](const std::string&) {
+        Resolver::Addresses many;
+        for (std::uint32_t i = 0; i < 1000; ++i) {
+          many.push_back(address("10.0.0.0"));
+          reinterpret_cast<sockaddr_in&>(many.back().storage).sin_addr.s_addr = htonl(i + 1);
+        }
+        return Answer(many);
+      });
+  bool known = false;
+  resolver.use({url("many")}, [&](const auto&) { known = true; });
+  run_until(io, [&] { return known; });
+  CHECK(resolver.lookup(url("many")).size() == 256);
+}
+
 TEST_CASE("the system's resolver knows localhost") {
   const auto found = Resolver::ask_system("localhost");
-  REQUIRE(found);
-  CHECK(found->length > 0);
+  REQUIRE(found.has_value());
+  CHECK_FALSE(found->empty());
+  CHECK(Resolver::ask_system("no-such-host.invalid").has_error());
 }

@@ -50,8 +50,8 @@ struct Fixture {
     return [this](std::function<void()> call) { control.post(std::move(call)); };
   }
   std::shared_ptr<const traffic::RoutingTable> table(base::BasisPoints weight) {
-    return traffic::build_table(config, {{"m", weight}}, traffic::lookup_numeric, ids, registry,
-                                ++generation);
+    return traffic::build_table(config, {{"m", weight}}, traffic::lookup_numeric, endpoints,
+                                registry, ++generation);
   }
   void publish(base::BasisPoints weight) {
     pool.publish(table(weight), [this] { ++applied; });
@@ -67,7 +67,7 @@ struct Fixture {
 
   config::Config config;
   Control control;
-  traffic::EndpointIds ids;
+  traffic::EndpointRegistry endpoints;
   stats::Registry registry;
   std::uint64_t generation = 0;
   int applied = 0;

@@ -212,7 +212,7 @@ TEST_CASE("Unasked bytes, or the end, on an idle upstream connection drop it bef
     }
   });
   RunningWorker gateway(one_model(upstream.port));
-  const std::uint32_t id = gateway.table(0)->models[0].stable.endpoints[0].id;
+  const traffic::EndpointId id = gateway.table(0)->models[0].stable.endpoints[0].id;
   Client client(gateway.port);
   CHECK(client.ask(post("/", "a")).body == "first");
   idle.open();
@@ -241,7 +241,7 @@ TEST_CASE("Unasked bytes that no event has told of yet are found by a pipelined 
     peer.wire.receive_all();
   });
   RunningWorker gateway(one_model(upstream.port));
-  const std::uint32_t id = gateway.table(0)->models[0].stable.endpoints[0].id;
+  const traffic::EndpointId id = gateway.table(0)->models[0].stable.endpoints[0].id;
   CHECK(Client(gateway.port).ask(get("/")).body == "first");
   bool taken = false;
   REQUIRE(gateway.eventually([&] {  // it goes back a moment after the client has its answer

@@ -21,7 +21,7 @@ Upstream::Script dies_when_reused() {
   };
 }
 
-bool has_idle(RunningWorker& gateway, std::uint32_t endpoint) {
+bool has_idle(RunningWorker& gateway, traffic::EndpointId endpoint) {
   return gateway.ask([endpoint](Worker& worker) {
     UpstreamLease lease = worker.upstreams().take(endpoint);
     const bool found = lease != nullptr;
@@ -187,7 +187,7 @@ TEST_CASE("After weight 0 is installed no second endpoint of the canary is tried
   Client(gateway.port).ask(get("/"));  // leaves an idle connection to the endpoint that lives
   gateway.config.models[0].canary->endpoints.push_back({"127.0.0.1", dead.port});
   gateway.install(10000);
-  const std::uint32_t alive_id = gateway.table(0)->models[0].canary->endpoints[0].id;
+  const traffic::EndpointId alive_id = gateway.table(0)->models[0].canary->endpoints[0].id;
   Client client(gateway.port);
   // Which endpoint is tried first is drawn: until it is the dead one.
   bool waits = false;

@@ -32,7 +32,7 @@ struct Stage {
         plane(world, random) {}
 
   void weigh(base::BasisPoints weight) {
-    plane.publish(traffic::build_table(config, {{"m", weight}}, traffic::lookup_numeric, ids,
+    plane.publish(traffic::build_table(config, {{"m", weight}}, traffic::lookup_numeric, endpoints,
                                        registry, ++generation),
                   [] {});
     plane.apply();
@@ -53,7 +53,7 @@ struct Stage {
   World world;
   VirtualPlane plane;
   stats::Registry registry{1};
-  traffic::EndpointIds ids;
+  traffic::EndpointRegistry endpoints;
   std::uint64_t generation = 0;
   base::MonoTime now{1h};
 };

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <set>
 
 #include "support/fake_request.hpp"
 #include "traffic/match.hpp"
@@ -29,11 +30,12 @@ config::Model model_named(const std::string& name, bool canary = true) {
 
 struct Fixture {
   config::Config config;
-  EndpointIds ids;
+  EndpointRegistry endpoints;
   stats::Registry registry{2};
+  Lookup lookup = lookup_numeric;
   std::shared_ptr<const RoutingTable> build(const std::map<std::string, BasisPoints>& weights,
                                             std::uint64_t generation = 1) {
-    return build_table(config, weights, lookup_numeric, ids, registry, generation);
+    return build_table(config, weights, lookup, endpoints, registry, generation);
   }
 };
 
@@ -84,55 +86,115 @@ TEST_CASE("the most specific route of all models comes first", "[build_table]") 
 }
 
 TEST_CASE("numeric addresses are resolved, names are not", "[build_table]") {
-  const auto v4 = lookup_numeric({"192.0.2.7", 9001});
+  const auto v4 = numeric_address({"192.0.2.7", 9001});
   REQUIRE(v4.length == sizeof(sockaddr_in));
   const auto& in4 = reinterpret_cast<const sockaddr_in&>(v4.storage);
   CHECK(in4.sin_family == AF_INET);
   CHECK(ntohs(in4.sin_port) == 9001);
   CHECK(ntohl(in4.sin_addr.s_addr) == 0xC0000207);
   for (const std::string host : {"2001:db8::1", "[2001:db8::1]"}) {
-    const auto v6 = lookup_numeric({host, 80});
+    const auto v6 = numeric_address({host, 80});
     REQUIRE(v6.length == sizeof(sockaddr_in6));
     char text[INET6_ADDRSTRLEN];
     const auto& in6 = reinterpret_cast<const sockaddr_in6&>(v6.storage);
     CHECK(std::string(inet_ntop(AF_INET6, &in6.sin6_addr, text, sizeof text)) == "2001:db8::1");
   }
+  CHECK(lookup_numeric({"192.0.2.7", 9001}) == std::vector{v4});
+  CHECK(lookup_numeric({"localhost", 80}).empty());
   for (const std::string host : {"localhost", "", "[]", "192.0.2", "192.0.2.7.8", "::g"})
-    CHECK(lookup_numeric({host, 80}).length == 0);
+    CHECK(numeric_address({host, 80}).length == 0);
 }
 
 TEST_CASE("addresses are equal when family, host and port are", "[build_table]") {
-  CHECK(lookup_numeric({"::1", 80}) == lookup_numeric({"0:0::1", 80}));
-  CHECK(lookup_numeric({"127.0.0.1", 80}) == lookup_numeric({"127.0.0.1", 80}));
-  CHECK_FALSE(lookup_numeric({"127.0.0.1", 80}) == lookup_numeric({"127.0.0.1", 81}));
-  CHECK_FALSE(lookup_numeric({"127.0.0.1", 80}) == lookup_numeric({"127.0.0.2", 80}));
-  CHECK_FALSE(lookup_numeric({"::1", 80}) == lookup_numeric({"::2", 80}));
-  CHECK_FALSE(lookup_numeric({"::", 80}) == lookup_numeric({"0.0.0.0", 80}));
+  CHECK(numeric_address({"::1", 80}) == numeric_address({"0:0::1", 80}));
+  CHECK(numeric_address({"127.0.0.1", 80}) == numeric_address({"127.0.0.1", 80}));
+  CHECK_FALSE(numeric_address({"127.0.0.1", 80}) == numeric_address({"127.0.0.1", 81}));
+  CHECK_FALSE(numeric_address({"127.0.0.1", 80}) == numeric_address({"127.0.0.2", 80}));
+  CHECK_FALSE(numeric_address({"::1", 80}) == numeric_address({"::2", 80}));
+  CHECK_FALSE(numeric_address({"::", 80}) == numeric_address({"0.0.0.0", 80}));
   CHECK(SocketAddress{} == SocketAddress{});
-  CHECK_FALSE(SocketAddress{} == lookup_numeric({"::1", 80}));
+  CHECK_FALSE(SocketAddress{} == numeric_address({"::1", 80}));
 }
 
-TEST_CASE("an endpoint keeps its number over tables, and another address gets another",
+TEST_CASE("a name stands for every address that it has, and for none while it has none",
           "[build_table]") {
   Fixture f;
   f.config.models = {model_named("a")};
+  CHECK(f.build({})->models[0].stable.endpoints.size() == 1);
+  f.lookup = [](const config::EndpointUrl& url) {
+    if (url.host != "unknown.example") return lookup_numeric(url);
+    return std::vector{numeric_address({"10.0.0.1", url.port}), numeric_address({"::2", url.port})};
+  };
+  const auto table = f.build({});
+  const auto& endpoints = table->models[0].stable.endpoints;
+  REQUIRE(endpoints.size() == 3);
+  CHECK(endpoints[0].url == "http://127.0.0.1:9001");
+  CHECK(endpoints[1].url == "http://unknown.example:80");
+  CHECK(endpoints[1].authority == "unknown.example");
+  CHECK(endpoints[1].address.to_string() == "10.0.0.1:80");
+  CHECK(endpoints[2].url == endpoints[1].url);
+  CHECK(endpoints[2].address.to_string() == "[::2]:80");
+  CHECK_FALSE(endpoints[1].id == endpoints[2].id);
+  CHECK_FALSE(endpoints[1].health);  // nothing asks how it is
+}
+
+TEST_CASE("an endpoint keeps its name, its cells and its health over tables", "[build_table]") {
+  Fixture f;
+  f.config.models = {model_named("a")};
+  f.config.models[0].health.path = "/ready";
   const auto first = f.build({});
   f.config.models.insert(f.config.models.begin(), model_named("b"));
   const auto second = f.build({});
-  const auto& before = first->models[0].stable.endpoints;
-  const auto& after = second->models[1].stable.endpoints;
-  REQUIRE(before.size() == 2);
-  CHECK(before[0].id == after[0].id);
-  CHECK(before[1].id == after[1].id);
-  CHECK(before[0].id != before[1].id);
-  CHECK(before[1].address.length == 0);  // a name: unknown to this lookup
-  EndpointIds ids;
-  const auto address = lookup_numeric({"127.0.0.1", 80});
-  const auto id = ids.id(address, "a");
-  CHECK(ids.id(address, "b") != id);
-  CHECK(ids.id(lookup_numeric({"127.0.0.1", 81}), "a") != id);
-  CHECK(ids.id(SocketAddress{}, "a") != id);
-  CHECK(ids.id(address, "a") == id);
+  const Endpoint& before = first->models[0].stable.endpoints[0];
+  const Endpoint& after = second->models[1].stable.endpoints[0];
+  CHECK(before.id == after.id);
+  CHECK(before.cells == after.cells);
+  REQUIRE(before.health);
+  CHECK(before.health == after.health);
+  // The same server is the same endpoint for another model, but each asks by itself how it is.
+  f.config.models[0].health.path = "/ready";
+  const auto third = f.build({});
+  const Endpoint& shared = third->models[0].stable.endpoints[0];
+  CHECK(shared.id == before.id);
+  CHECK(shared.health != before.health);
+  CHECK(third->models[1].stable.endpoints[0].health == before.health);
+}
+
+TEST_CASE("an address that comes back after a table without it is a new endpoint",
+          "[build_table]") {
+  EndpointRegistry endpoints;
+  const auto address = numeric_address({"127.0.0.1", 80});
+  const auto one = [&](const SocketAddress& which, const std::string& authority) {
+    endpoints.begin_table(1);
+    const Endpoint endpoint = endpoints.endpoint(which, authority);
+    endpoints.end_table();
+    return endpoint;
+  };
+  const Endpoint first = one(address, "a");
+  CHECK(one(address, "a").id == first.id);
+  CHECK_FALSE(one(address, "b").id == first.id);
+  const Endpoint again = one(address, "a");
+  CHECK(again.id.serial != first.id.serial);
+  CHECK(again.cells != first.cells);
+}
+
+TEST_CASE("addresses that change for ever take no more room than two tables", "[build_table]") {
+  EndpointRegistry endpoints;
+  std::uint32_t last_serial = 0;
+  for (std::uint16_t round = 0; round < 500; ++round) {
+    endpoints.begin_table(1);
+    std::set<std::uint32_t> slots;
+    for (std::uint16_t i = 0; i < 3; ++i) {
+      const auto port = static_cast<std::uint16_t>(1 + round * 3 + i);
+      const Endpoint endpoint = endpoints.endpoint(numeric_address({"10.0.0.1", port}), "a");
+      CHECK(endpoint.id.serial > last_serial);
+      last_serial = endpoint.id.serial;
+      slots.insert(endpoint.id.slot);
+    }
+    CHECK(slots.size() == 3);
+    CHECK(endpoints.end_table() <= 6);
+    REQUIRE(*slots.rbegin() < 6);
+  }
 }
 
 TEST_CASE("both versions are measured against the model's SLO and trigger", "[build_table]") {

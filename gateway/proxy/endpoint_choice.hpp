@@ -1,0 +1,70 @@
+// Which endpoint of a version a request goes to: of two that are drawn the one with fewer requests
+// in flight from this worker (Mitzenmacher, "The Power of Two Choices in Randomized Load
+// Balancing", 2001). One after another until one can be connected to, each at most once. Tells the
+// worker's pool how its tries ended. One per request and version, on the worker's stack.
+#pragma once
+
+#include <cstdint>
+
+#include "base/random.hpp"
+#include "proxy/ejection.hpp"
+#include "proxy/upstream_pool.hpp"
+#include "traffic/routing_table.hpp"
+
+namespace canary::proxy {
+
+/// Our own lack of means, not the endpoint's fault.
+bool is_local_shortage(int error);
+
+class EndpointChoice {
+ public:
+  struct Rules {
+    std::uint32_t eject_after = 0;  // failed connects in a row; 0: no ejection
+    /// Another version answers when this one cannot: then nobody is tried against the evidence.
+    bool has_stand_in = false;
+  };
+  /// What a worker has.
+  struct Means {
+    UpstreamPool& pool;
+    base::Random& random;
+    std::size_t worker = 0;
+  };
+  EndpointChoice(const traffic::Version& version, Rules rules, Means means)
+      : version_(version), rules_(rules), means_(means) {}
+
+  /// The next to try; nullptr: there is none left. Every one is followed by ended() or by an idle
+  /// connection that is used, which only in_use() ones may.
+  const traffic::Endpoint* next(MonoTime now);
+  bool in_use() const { return how_ == Try::in_use; }
+  /// How connecting to it ended: 0, ECANCELED when it was not our business to wait for it, or
+  /// errno.
+  void ended(int error, MonoTime now);
+  /// All were out from the beginning: a try, if there was one, was the last resort.
+  bool all_out() const { return all_out_; }
+
+ private:
+  // Whom a request may be sent to, from strict to lenient.
+  enum class Level : std::uint8_t { healthy, probes_ignored, last_resort };
+  bool open(std::size_t index, MonoTime now) const;
+  struct Two {
+    std::size_t first, second;  // no_index: there is none
+  };
+  static constexpr std::size_t no_index = SIZE_MAX;
+  Two draw(std::uint32_t count, MonoTime now);
+  const traffic::Endpoint* pick(MonoTime now);
+  const traffic::Endpoint* begin(std::size_t index);
+  std::uint32_t load(std::size_t index) const;
+
+  const traffic::Version& version_;
+  Rules rules_;
+  Means means_;
+  // By index modulo 64: of a version with more endpoints some are left out once others have failed.
+  std::uint64_t tried_ = 0;
+  const traffic::Endpoint* current_ = nullptr;
+  Level level_ = Level::healthy;
+  Try how_ = Try::in_use;
+  bool all_out_ = false;
+  bool timed_out_ = false;  // it has waited for a connect: not also for those that are out
+};
+
+}  // namespace canary::proxy
