@@ -46,6 +46,7 @@ struct Backend {
   std::function<std::vector<std::shared_ptr<stats::VersionStats>>()> versions;
   std::function<std::vector<control::RollbackCount>()> rollbacks;
   std::function<std::vector<control::RefusalCount>()> refusals;
+  std::function<std::vector<control::EndpointCount>()> endpoints;
   std::function<ProcessCounters()> process;
   std::function<std::vector<notify::ReceiverView>()> receivers;
 };

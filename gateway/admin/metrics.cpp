@@ -23,6 +23,10 @@ constexpr std::array all_statuses = {rollout::Status::idle,        rollout::Stat
                                      rollout::Status::held,        rollout::Status::rolling_back,
                                      rollout::Status::rolled_back, rollout::Status::complete};
 
+constexpr std::array all_endpoint_states = {
+    control::EndpointState::healthy, control::EndpointState::unhealthy,
+    control::EndpointState::ejected, control::EndpointState::unresolved};
+
 double seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
 double seconds(base::WallTime time) { return seconds(time.time_since_epoch()); }
 double ratio(base::BasisPoints weight) { return weight / 10000.0; }
@@ -156,6 +160,43 @@ void add_models(std::vector<MetricFamily>& page, const control::StatusView& stat
     std::move(*family).to(page);
 }
 
+// By the endpoints of the file: the addresses of a name come and go, and are no labels.
+void add_endpoints(std::vector<MetricFamily>& page, const Backend& backend,
+                   const control::StatusView& status) {
+  Family states(MetricType::Gauge, "endpoints", "Addresses of an endpoint by what they are.");
+  Family ejections(MetricType::Counter, "endpoint_ejections_total",
+                   "Times that a worker took an address out because connects to it failed.");
+  Family probes(MetricType::Counter, "endpoint_probes_total",
+                "Active probes by what they came to.");
+  const auto labels = [](const auto& model, const auto& version, const auto& url) {
+    return Labels{{"model", model}, {"version", version}, {"endpoint", url}};
+  };
+  const auto with = [](Labels labels, const char* name, std::string_view value) {
+    labels.push_back({name, std::string(value)});
+    return labels;
+  };
+  const auto add_states = [&](const std::string& model, const std::string& version,
+                              const std::vector<control::EndpointView>& endpoints) {
+    std::map<std::string, std::map<control::EndpointState, double>> counts;
+    for (const auto& each : endpoints) ++counts[each.url][each.state];
+    for (auto& [url, by_state] : counts)
+      for (const auto state : all_endpoint_states)
+        states.gauge(with(labels(model, version, url), "state", name(state)), by_state[state]);
+  };
+  for (const auto& model : status.models) {
+    add_states(model.model, model.stable, model.stable_endpoints);
+    if (model.canary) add_states(model.model, *model.canary, model.canary_endpoints);
+  }
+  for (const auto& each : backend.endpoints()) {
+    const Labels of = labels(each.model, each.version, each.url);
+    ejections.counter(of, static_cast<double>(each.ejections));
+    if (!each.probed) continue;
+    probes.counter(with(of, "result", "success"), static_cast<double>(each.probes_succeeded));
+    probes.counter(with(of, "result", "failure"), static_cast<double>(each.probes_failed));
+  }
+  for (Family* family : {&states, &ejections, &probes}) std::move(*family).to(page);
+}
+
 // Counters begin at 0 for everything that may happen, so that the first time is an increase.
 void add_decisions(std::vector<MetricFamily>& page, const Backend& backend,
                    const control::StatusView& status) {
@@ -253,6 +294,7 @@ std::string MetricsPage::render(const Backend& backend) {
   std::vector<MetricFamily> page;
   add_versions(page, backend, roles_);
   add_models(page, status);
+  add_endpoints(page, backend, status);
   add_decisions(page, backend, status);
   add_process(page, backend, status);
   add_notifications(page, backend);

@@ -35,11 +35,20 @@ void write_reading(JsonWriter& out, const analysis::Reading& reading) {
 }
 
 void write_version(JsonWriter& out, const std::string& model, const std::string& version,
-                   const InFlight& in_flight) {
+                   const std::vector<control::EndpointView>& endpoints, const InFlight& in_flight) {
   const auto found = in_flight.find({model, version});
   out.object([&] {
     out.field("version", version);
     out.field("in_flight", found == in_flight.end() ? std::uint64_t{0} : found->second);
+    out.key("endpoints").array([&] {
+      for (const auto& each : endpoints) {
+        out.object([&] {
+          out.field("url", each.url).field_or_null("address", each.address);
+          out.field("healthy", each.state == control::EndpointState::healthy);
+          out.field("state", name(each.state)).field_or_null("reason", each.reason);
+        });
+      }
+    });
   });
 }
 
@@ -104,10 +113,10 @@ void write_rollout(JsonWriter& out, const control::ModelView& model) {
 void write_model(JsonWriter& out, const control::ModelView& model, const InFlight& in_flight) {
   out.object([&] {
     out.field("name", model.model).key("stable");
-    write_version(out, model.model, model.stable, in_flight);
+    write_version(out, model.model, model.stable, model.stable_endpoints, in_flight);
     out.key("canary");
     if (model.canary)
-      write_version(out, model.model, *model.canary, in_flight);
+      write_version(out, model.model, *model.canary, model.canary_endpoints, in_flight);
     else
       out.null();
     write_weight(out, model.weight);

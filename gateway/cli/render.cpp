@@ -85,6 +85,21 @@ std::string version_line(const char* role, const json::value& version, const std
          " in flight\n";
 }
 
+/// Those of the version's endpoints that are not healthy, and why.
+std::string endpoint_lines(const json::value& version, const Style& style) {
+  const auto& endpoints = items(at(version, "endpoints"));
+  std::string out;
+  for (const auto& each : endpoints) {
+    if (truth(at(each, "healthy"), true)) continue;
+    std::string line = "! " + text(at(each, "url"));
+    if (const auto address = text(at(each, "address")); !address.empty()) line += " " + address;
+    line += " " + text(at(each, "state"));
+    if (const auto reason = text(at(each, "reason")); !reason.empty()) line += ": " + reason;
+    out += "  " + left("", 9) + paint(style.colour, Colour::yellow, line) + "\n";
+  }
+  return out;
+}
+
 std::string weight_line(const json::value& weight, const Style& style) {
   const std::string limit = text(at(weight, "limited_by"));
   std::string out = "  " + left("weight", 9) +
@@ -176,7 +191,8 @@ std::string model_block(const json::value& model, const Style& style) {
   const json::value& canary = at(model, "canary");
   if (!canary.is_object())
     return out + "  no canary\n" +
-           version_line("stable", at(model, "stable"), "100%", stable.size());
+           version_line("stable", at(model, "stable"), "100%", stable.size()) +
+           endpoint_lines(at(model, "stable"), style);
   const json::value& rollout = at(model, "rollout");
   const std::string status = text(at(rollout, "status"));
   out += "  " + paint(style.colour, colour_of_status(status), status) + " since " +
@@ -186,8 +202,10 @@ std::string model_block(const json::value& model, const Style& style) {
   const double effective = number(at(model, "weight", "effective"));
   const std::size_t width = std::max(stable.size(), text(at(canary, "version")).size());
   out += version_line("stable", at(model, "stable"), base::format_number(100 - effective) + "%",
-                      width);
-  out += version_line("canary", canary, base::format_number(effective) + "%", width);
+                      width) +
+         endpoint_lines(at(model, "stable"), style);
+  out += version_line("canary", canary, base::format_number(effective) + "%", width) +
+         endpoint_lines(canary, style);
   out += weight_line(at(model, "weight"), style);
   out += phase_line(rollout);
   out += rollback_lines(at(rollout, "rollback"));

@@ -115,6 +115,8 @@ void Controller::Impl::settle_memory(const config::Config& config) {
 void Controller::Impl::tick() {
   if (!core.publisher.table()) return;
   const auto now = core.parts.clock.mono();
+  core.probes.tick();
+  core.endpoints.tick();
   core.measure.tick(*core.publisher.table(), now);
   std::vector<Measurement> measurements;
   std::vector<std::pair<const config::Model*, base::Duration>> looks;
@@ -216,8 +218,10 @@ ModelView Controller::Impl::view(const config::Model& model) const {
   ModelView view;
   view.model = model.name;
   view.stable = model.stable.name;
+  view.stable_endpoints = core.endpoints.view(model, model.stable, core.resolver);
   if (!model.canary) return view;
   view.canary = model.canary->name;
+  view.canary_endpoints = core.endpoints.view(model, *model.canary, core.resolver);
   const Rollout* rollout = core.rollouts.find(key_of(model));
   view.weight = rollout->weight();
   view.rollout = rollout->state;
@@ -355,6 +359,10 @@ std::vector<RefusalCount> Controller::refusals() const {
   std::vector<RefusalCount> counts;
   for (const auto& [model, count] : impl_->core.refusals) counts.push_back({model, count});
   return counts;
+}
+
+std::vector<EndpointCount> Controller::endpoint_counts() const {
+  return impl_->core.endpoints.counts();
 }
 
 const stats::Registry& Controller::registry() const { return impl_->core.parts.registry; }

@@ -13,6 +13,7 @@
 #include "analysis/quality.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "control/health_probes.hpp"
 #include "control/views.hpp"
 #include "notify/notifier.hpp"
 #include "rollout/advance.hpp"
@@ -72,6 +73,7 @@ class Controller {
     std::string status_url{};        // what people are pointed to
     bool watch_file = true;          // false: the file is read when reload() asks for it
     ResolveName resolve = nullptr;   // none: the system's resolver
+    SendProbe send_probe = nullptr;  // none: endpoints are not probed
   };
   /// `io` and `state_dir` must outlive the journal: its answers are posted to the one, and its
   /// thread writes to the other.
@@ -109,6 +111,7 @@ class Controller {
                std::function<void(base::Result<std::vector<store::HistoryRow>>)> done);
   std::vector<RollbackCount> rollbacks() const;
   std::vector<RefusalCount> refusals() const;
+  std::vector<EndpointCount> endpoint_counts() const;
   const stats::Registry& registry() const;
   void set_draining();
 

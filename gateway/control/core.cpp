@@ -1,5 +1,6 @@
 #include "control/core.hpp"
 
+#include "base/random.hpp"
 #include "control/notices.hpp"
 #include "log/log.hpp"
 
@@ -11,7 +12,9 @@ Core::Core(Controller::Parts given)
       publisher(parts.data_plane, parts.registry),
       measure(parts.quality),
       resolver(
-          parts.io, [this] { publish({}); }, parts.resolve ? parts.resolve : Resolver::ask_system) {
+          parts.io, [this] { publish({}); }, parts.resolve ? parts.resolve : Resolver::ask_system),
+      probes(parts.clock, parts.send_probe, base::random_seed()),
+      endpoints(parts.clock, probes) {
   view.path = parts.config_path;
 }
 
@@ -20,6 +23,8 @@ void Core::publish(std::function<void()> in_force) {
       config, rollouts.weights(config),
       [this](const config::EndpointUrl& url) { return resolver.lookup(url); }, std::move(in_force));
   measure.follow(*publisher.table(), parts.clock.mono());
+  endpoints.follow(publisher.table());
+  probes.follow(*publisher.table());
 }
 
 rollout::Rules Core::rules(const Key& key) const {

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "control/controller.hpp"
+#include "control/endpoint_watch.hpp"
 #include "control/gate.hpp"
+#include "control/health_probes.hpp"
 #include "control/measure.hpp"
 #include "control/publisher.hpp"
 #include "control/resolver.hpp"
@@ -32,6 +34,8 @@ struct Core {
   Measure measure;
   Gate gate;
   Resolver resolver;
+  HealthProbes probes;
+  EndpointWatch endpoints;
   struct RollbackKind {
     std::string model, trigger;
     rollout::Mode mode = rollout::Mode::immediate;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/verdict.hpp"
@@ -33,9 +34,26 @@ struct PhaseView {
   base::Duration spent{};   // with the time in which there was not enough traffic to judge
 };
 
+enum class EndpointState : std::uint8_t {
+  healthy,    // or not known to be otherwise
+  unhealthy,  // by its probes
+  ejected,    // by a worker at least, because it could not be connected to
+  unresolved  // a name without an address
+};
+std::string_view name(EndpointState state);
+
+/// One address of a version.
+struct EndpointView {
+  std::string url;      // as the file has it
+  std::string address;  // empty: unresolved
+  EndpointState state = EndpointState::healthy;
+  std::string reason;  // why it is not healthy
+};
+
 struct ModelView {
   std::string model, stable;
   std::optional<std::string> canary;
+  std::vector<EndpointView> stable_endpoints, canary_endpoints;
   rollout::Weight weight;
   rollout::State rollout;
   std::optional<PhaseView> phase;  // none without a plan
@@ -60,6 +78,13 @@ struct StatusView {
 struct RollbackCount {
   std::string model, trigger, mode;
   std::uint64_t count = 0;
+};
+/// One endpoint of the file, all its addresses together.
+struct EndpointCount {
+  std::string model, version, url;
+  std::uint64_t ejections = 0;  // by each worker
+  std::uint64_t probes_succeeded = 0, probes_failed = 0;
+  bool probed = false;
 };
 struct RefusalCount {
   std::string model;

@@ -16,6 +16,7 @@
 #include "control/controller.hpp"
 #include "control/reloader.hpp"
 #include "log/log.hpp"
+#include "net/http_probe.hpp"
 #include "notify/http_notifier.hpp"
 #include "proxy/worker_pool.hpp"
 #include "run/own_version.hpp"
@@ -174,24 +175,26 @@ class Gateway {
 
   void make_controller(const config::Config& config) {
     own_version_.emplace(pool_->bound().front());
-    controller_.emplace(
-        control::Controller::Parts{.io = io_,
-                                   .clock = clock_,
-                                   .state_dir = *state_dir_,
-                                   .latch = *latch_,
-                                   .journal = *journal_.journal,
-                                   .remembered = journal_.states,
-                                   .state_lost = journal_.lost,
-                                   .registry = *registry_,
-                                   .data_plane = *pool_,
-                                   .config_path = options_.config_path,
-                                   .notifier = &*notifier_,
-                                   .undelivered = journal_.outbox,
-                                   .ask_version =
-                                       [this](const std::string& model, OwnVersion::Answer answer) {
-                                         own_version_->ask(model, std::move(answer));
-                                       },
-                                   .status_url = status_url(config.admin)});
+    controller_.emplace(control::Controller::Parts{
+        .io = io_,
+        .clock = clock_,
+        .state_dir = *state_dir_,
+        .latch = *latch_,
+        .journal = *journal_.journal,
+        .remembered = journal_.states,
+        .state_lost = journal_.lost,
+        .registry = *registry_,
+        .data_plane = *pool_,
+        .config_path = options_.config_path,
+        .notifier = &*notifier_,
+        .undelivered = journal_.outbox,
+        .ask_version =
+            [this](const std::string& model, OwnVersion::Answer answer) {
+              own_version_->ask(model, std::move(answer));
+            },
+        .status_url = status_url(config.admin),
+        .send_probe = [this](const net::Probe& probe,
+                             auto done) { net::http_probe(io_, probe, std::move(done)); }});
   }
 
   /// A sound file may still ask for what the remembered rollouts forbid. False: nothing else is

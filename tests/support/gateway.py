@@ -52,10 +52,12 @@ class Gateway:
     """Owns a directory with gateway.yaml and state/. Ready when the constructor returns, unless
     `wait` is False."""
 
-    def __init__(self, directory, config=None, wait=True, environment=None, arguments=()):
+    def __init__(self, directory, config=None, wait=True, environment=None, arguments=(),
+                 prefix=()):
         self.directory = pathlib.Path(directory)
         self.path = self.directory / "gateway.yaml"
         self.arguments, self.environment = list(arguments), environment or {}
+        self.prefix = list(prefix)  # a command that becomes the gateway
         if config is not None:
             self.write(config)
         self.process, self.expected = None, 0
@@ -87,7 +89,7 @@ class Gateway:
         self.changed = threading.Condition(threading.RLock())
         self.lines, self.events, self.addresses = [], [], {}
         self.process = subprocess.Popen(
-            [BINARY, "run", "-c", str(self.path), *self.arguments], stderr=subprocess.PIPE,
+            [*self.prefix, BINARY, "run", "-c", str(self.path), *self.arguments], stderr=subprocess.PIPE,
             env={**os.environ, **self.environment}, text=True, errors="replace",
             preexec_fn=die_with_parent)
         self.reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)

@@ -125,14 +125,14 @@ class Connection:
 class Upstream:
     """Listens from the start; a thread per connection. `requests` are the exchanges seen so far."""
 
-    def __init__(self, answer=None, handler=None, port=0):
+    def __init__(self, answer=None, handler=None, port=0, host="127.0.0.1"):
         self.answer = answer if answer is not None else response(b"ok")
         self.handler = handler or self._answer_all
         self.requests, self.connections, self.bytes = [], [], 0
         self.lock = threading.Lock()
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", port))
+        self.listener.bind((host, port))
         self.listener.listen(512)
         self.address = self.listener.getsockname()
         self.url = "http://%s:%d" % self.address

@@ -30,6 +30,10 @@ inline control::ModelView split_model() {
   model.model = "comp-critic";
   model.stable = "comp-critic_v1";
   model.canary = "comp-critic_v2";
+  using control::EndpointState;
+  model.stable_endpoints = {{"http://a:1", "10.0.0.1:1", EndpointState::healthy, ""},
+                            {"http://a:1", "10.0.0.2:1", EndpointState::ejected, "refused"}};
+  model.canary_endpoints = {{"http://b:1", "", EndpointState::unresolved, ""}};
   model.weight.file = 1000;
   model.weight.effective = 1000;
   model.rollout.model = model.model;
@@ -50,6 +54,7 @@ struct FakeGateway {
   std::vector<store::HistoryRow> rows;
   std::vector<control::RollbackCount> rollbacks;
   std::vector<control::RefusalCount> refusals;
+  std::vector<control::EndpointCount> endpoints;
   admin::ProcessCounters process;
   std::vector<notify::ReceiverView> receivers;
 
@@ -113,6 +118,7 @@ struct FakeGateway {
     b.versions = [this] { return registry.all(); };
     b.rollbacks = [this] { return rollbacks; };
     b.refusals = [this] { return refusals; };
+    b.endpoints = [this] { return endpoints; };
     b.process = [this] { return process; };
     b.receivers = [this] { return receivers; };
     return b;

@@ -40,6 +40,8 @@ void make_busy(FakeGateway& gateway) {
   v2->requests->at(0).failovers.add();
   gateway.rollbacks = {{"comp-critic", "error_rate", "immediate", 2}};
   gateway.refusals = {{"comp-critic", 4}};
+  gateway.endpoints = {{"comp-critic", "comp-critic_v1", "http://a:1", 9, 11, 12, true},
+                       {"comp-critic", "comp-critic_v2", "http://b:1", 0, 0, 0, false}};
   gateway.process.connections_open = 5;
   gateway.process.connections_accepted = 6;
   gateway.process.refused = {{400, 7}};
@@ -101,6 +103,27 @@ TEST_CASE("the page carries every number under its name and labels") {
   }
   CHECK(page.find("\ncanary_gateway_build_info{version=\"") != std::string::npos);
   CHECK(page.find("\ncanary_gateway_log_dropped_lines_total ") != std::string::npos);
+}
+
+TEST_CASE("endpoints are counted by the file's URL, their addresses together") {
+  FakeGateway gateway;
+  make_busy(gateway);
+  const std::string page = render(gateway);
+  INFO(page);
+  const std::string a = R"({model="comp-critic",version="comp-critic_v1",endpoint="http://a:1")";
+  const std::string b = R"({model="comp-critic",version="comp-critic_v2",endpoint="http://b:1")";
+  for (const std::string& line :
+       {"endpoints" + a + R"(,state="healthy"} 1)", "endpoints" + a + R"(,state="ejected"} 1)",
+        "endpoints" + a + R"(,state="unhealthy"} 0)", "endpoints" + a + R"(,state="unresolved"} 0)",
+        "endpoints" + b + R"(,state="unresolved"} 1)", "endpoint_ejections_total" + a + "} 9",
+        "endpoint_ejections_total" + b + "} 0",
+        "endpoint_probes_total" + a + R"(,result="success"} 11)",
+        "endpoint_probes_total" + a + R"(,result="failure"} 12)"}) {
+    INFO(line);
+    CHECK(has_line(page, "canary_gateway_" + line));
+  }
+  CHECK(page.find("probes_total" + b) == std::string::npos);
+  CHECK(page.find("10.0.0.1") == std::string::npos);
 }
 
 TEST_CASE("each receiver of notifications has its counts") {

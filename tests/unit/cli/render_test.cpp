@@ -69,6 +69,20 @@ comp-critic  rolled_back since 2026-11-23 06:40:02Z (3 min ago)
 )x");
 }
 
+TEST_CASE("endpoints that are not healthy stand under their version, with the reason") {
+  const std::string some_out = with(rolled_back, R"("version":"comp-critic_v1","in_flight":4)",
+                                    R"("version":"comp-critic_v1","in_flight":4,"endpoints":[
+        {"url":"http://a:1","address":"10.0.0.1:1","healthy":true,"state":"healthy","reason":null},
+        {"url":"http://a:1","address":"10.0.0.2:1","healthy":false,"state":"ejected",
+         "reason":"by 1 of 2 workers: Connection refused"},
+        {"url":"http://b:1","address":null,"healthy":false,"state":"unresolved","reason":null}])");
+  const std::string shown = status(some_out);
+  CHECK(contains(shown, R"(  stable   comp-critic_v1    100%      4 in flight
+           ! http://a:1 10.0.0.2:1 ejected: by 1 of 2 workers: Connection refused
+           ! http://b:1 unresolved
+  canary )"));
+}
+
 TEST_CASE("what is wrong with the gateway stands first") {
   struct Row {
     std::string from, to, alarm;

@@ -114,6 +114,7 @@ class House {
   std::optional<base::Result<std::string>> wire_answer;  // absent: what was announced
   int asked = 0;
   std::optional<analysis::QualityEvidence> quality;
+  SendProbe send_probe = nullptr;
   std::unique_ptr<store::Journal> journal;
   std::optional<Controller> controller;
   bool ready = false;
@@ -152,6 +153,7 @@ class House {
                                        *plane.announced.back()->find(model)));
     };
     parts.quality = [this](const std::string&) { return quality; };
+    parts.send_probe = send_probe;
     controller.emplace(std::move(parts));
   }
 

@@ -1,0 +1,106 @@
+#include "control/health_probes.hpp"
+
+#include <set>
+#include <utility>
+
+namespace canary::control {
+namespace {
+
+// Each takes a descriptor, for `health.timeout` at most.
+constexpr std::size_t most_under_way = 256;
+
+std::string problem_of(const base::Result<int>& status) {
+  if (!status) return status.error().message();
+  if (*status / 100 == 2) return {};
+  return "status " + std::to_string(*status);
+}
+
+}  // namespace
+
+bool ProbeVerdict::take(bool succeeded, const config::Health& health) {
+  if (succeeded == healthy) {
+    against = 0;
+    return false;
+  }
+  if (++against < (healthy ? health.unhealthy_after : health.healthy_after)) return false;
+  healthy = succeeded;
+  against = 0;
+  return true;
+}
+
+void HealthProbes::follow(const traffic::RoutingTable& table) {
+  if (!send_) return;
+  std::set<Key> present;
+  const auto enter = [&](const traffic::Model& model, const traffic::Version& version) {
+    for (const auto& each : version.endpoints) {
+      if (!each.health) continue;
+      const Key key{model.name, version.name, each.id.serial};
+      present.insert(key);
+      const auto [found, is_new] = endpoints_.try_emplace(key);
+      Endpoint& endpoint = found->second;
+      const config::Health& rules = model.settings.health;
+      // At any time of an interval: not all that come at once are asked at once.
+      if (is_new || rules.interval != endpoint.rules.interval)
+        endpoint.next = clock_.mono() + part_of(rules.interval, 0, 1);
+      endpoint.health = each.health;
+      endpoint.rules = rules;
+      endpoint.probe = {each.address.storage, each.address.length, each.authority, rules.path,
+                        rules.timeout};
+    }
+  };
+  for (const auto& model : table.models) {
+    enter(model, model.stable);
+    if (model.canary) enter(model, *model.canary);
+  }
+  std::erase_if(endpoints_, [&](const auto& each) { return !present.contains(each.first); });
+}
+
+void HealthProbes::tick() {
+  const auto now = clock_.mono();
+  for (auto& [key, endpoint] : endpoints_) {
+    if (endpoint.asked || now < endpoint.next) continue;
+    if (under_way_ >= most_under_way) return;
+    ask(key, endpoint);
+  }
+}
+
+void HealthProbes::ask(const Key& key, Endpoint& endpoint) {
+  endpoint.asked = true;
+  endpoint.next = clock_.mono() + part_of(endpoint.rules.interval, 0.9, 1.1);
+  ++under_way_;
+  send_(endpoint.probe, [this, key, alive = std::weak_ptr(alive_)](base::Result<int> status) {
+    if (!alive.lock()) return;
+    --under_way_;
+    answered(key, status);
+  });
+}
+
+void HealthProbes::answered(const Key& key, const base::Result<int>& status) {
+  const auto found = endpoints_.find(key);
+  if (found == endpoints_.end()) return;  // it left while it was asked
+  Endpoint& endpoint = found->second;
+  endpoint.asked = false;
+  endpoint.problem = problem_of(status);
+  const bool succeeded = endpoint.problem.empty();
+  ++(succeeded ? endpoint.succeeded : endpoint.failed);
+  if (succeeded)
+    endpoint.health->answered.store(clock_.mono().time_since_epoch().count(),
+                                    std::memory_order_relaxed);
+  if (!endpoint.verdict.take(succeeded, endpoint.rules)) return;
+  ++endpoint.changes;
+  endpoint.health->healthy.store(endpoint.verdict.healthy, std::memory_order_relaxed);
+}
+
+const HealthProbes::Endpoint* HealthProbes::find(const traffic::Model& model,
+                                                 const traffic::Version& version,
+                                                 const traffic::Endpoint& endpoint) const {
+  const auto found = endpoints_.find({model.name, version.name, endpoint.id.serial});
+  return found == endpoints_.end() ? nullptr : &found->second;
+}
+
+base::Duration HealthProbes::part_of(base::Duration interval, double least, double most) {
+  return std::chrono::duration_cast<base::Duration>(interval *
+                                                    (least + (most - least) * random_.unit()));
+}
+
+}  // namespace canary::control

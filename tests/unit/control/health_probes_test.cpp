@@ -1,0 +1,238 @@
+#include "control/health_probes.hpp"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <vector>
+
+#include "traffic/build_table.hpp"
+
+using namespace canary;
+using namespace canary::control;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Probes of tables made from a Config; what is sent waits for the test's answer.
+struct Fixture {
+  Fixture() {
+    config::Model& model = config.models.emplace_back();
+    model.name = "m";
+    model.match.push_back({.path_prefix = "/", .host = {}, .header_name = {}, .header_value = {}});
+    model.stable = {"m_v1", {{"127.0.0.1", 1}, {"127.0.0.1", 2}}};
+    model.canary.emplace();
+    model.canary->name = "m_v2";
+    model.canary->endpoints = {{"127.0.0.1", 3}};
+    model.health.path = "/ready?x";
+    model.health.interval = 1s;
+    model.health.timeout = 700ms;
+  }
+  struct Sent {
+    net::Probe probe;
+    std::function<void(base::Result<int>)> answer;
+  };
+  void publish() {
+    table =
+        traffic::build_table(config, {}, traffic::lookup_numeric, registry, cells, ++generation);
+    probes.follow(*table);
+  }
+  /// So many ticks of 100 ms; what is sent is answered as `status` says.
+  void pass(int ticks, const std::function<base::Result<int>(const std::string& host)>& status) {
+    for (int i = 0; i < ticks; ++i) {
+      clock.advance(100ms);
+      probes.tick();
+      for (auto& [probe, answer] : std::exchange(sent, {})) {
+        ++asked[probe.host];
+        answer(status(probe.host));
+      }
+    }
+  }
+  const HealthProbes::Endpoint& first() {
+    return *probes.find(table->models[0], table->models[0].stable,
+                        table->models[0].stable.endpoints[0]);
+  }
+  traffic::EndpointHealth& health(std::size_t i) {
+    return *table->models[0].stable.endpoints[i].health;
+  }
+
+  config::Config config;
+  base::ManualClock clock;
+  traffic::EndpointRegistry registry;
+  stats::Registry cells{1};
+  std::uint64_t generation = 0;
+  std::shared_ptr<const traffic::RoutingTable> table;
+  std::vector<Sent> sent;
+  std::map<std::string, int> asked;
+  HealthProbes probes{clock,
+                      [this](const net::Probe& probe, auto answer) {
+                        sent.push_back({probe, std::move(answer)});
+                      },
+                      1};
+};
+
+base::Result<int> well(const std::string&) { return 200; }
+base::Result<int> sick(const std::string&) { return 503; }
+
+}  // namespace
+
+TEST_CASE("so many results in a row change a verdict, and one of the other kind begins anew",
+          "[probes]") {
+  config::Health rules;
+  rules.unhealthy_after = 3;
+  rules.healthy_after = 2;
+  struct Row {
+    std::string results, verdicts;  // after each result: H or U
+  };
+  for (const Row& row : std::vector<Row>{{"++++", "HHHH"},
+                                         {"---", "HHU"},
+                                         {"--+--+--", "HHHHHHHH"},
+                                         {"---+-+-++", "HHUUUUUUH"},
+                                         {"---++---", "HHUUHHHU"}}) {
+    ProbeVerdict verdict;
+    std::string seen;
+    for (const char result : row.results) {
+      const bool before = verdict.healthy;
+      const bool changed = verdict.take(result == '+', rules);
+      CHECK(changed == (before != verdict.healthy));
+      seen += verdict.healthy ? 'H' : 'U';
+    }
+    CHECK(seen == row.verdicts);
+  }
+}
+
+TEST_CASE("every endpoint of both versions is asked in each interval, not all at once",
+          "[probes]") {
+  Fixture f;
+  f.config.models[0].stable.endpoints.clear();
+  for (std::uint16_t port = 1; port <= 100; ++port)
+    f.config.models[0].stable.endpoints.push_back({"127.0.0.1", port});
+  f.config.models[0].canary->endpoints = {{"127.0.0.1", 101}};
+  f.publish();
+  std::size_t most = 0, all = 0;
+  for (int i = 0; i < 100; ++i) {
+    f.clock.advance(100ms);
+    f.probes.tick();
+    if (i > 0) most = std::max(most, f.sent.size());
+    all += f.sent.size();
+    for (auto& [probe, answer] : std::exchange(f.sent, {})) {
+      CHECK(probe.target == "/ready?x");
+      CHECK(probe.timeout == 700ms);
+      ++f.asked[probe.host];
+      answer(200);
+    }
+  }
+  CHECK(f.asked.size() == 101);  // the canary, which has no weight, among them
+  for (const auto& [host, count] : f.asked) CHECK(std::abs(count - 9) <= 2);
+  CHECK(most < 30);  // of 101, in a tenth of the interval
+  CHECK(all > 800);
+}
+
+TEST_CASE("workers are told when the verdict changes, and why is kept", "[probes]") {
+  Fixture f;
+  f.publish();
+  f.pass(20, well);
+  CHECK(f.health(0).healthy);
+  CHECK(f.health(0).answered > 0);
+  CHECK(f.first().problem.empty());
+  const auto one_sick = [](const std::string& host) -> base::Result<int> {
+    if (host == "127.0.0.1:1") return base::Error("connect: Connection refused");
+    return 204;
+  };
+  const auto failed_before = f.asked["127.0.0.1:1"];
+  while (f.asked["127.0.0.1:1"] < failed_before + 2) f.pass(1, one_sick);
+  CHECK(f.health(0).healthy);
+  while (f.asked["127.0.0.1:1"] < failed_before + 3) f.pass(1, one_sick);
+  CHECK_FALSE(f.health(0).healthy);
+  CHECK(f.health(1).healthy);
+  CHECK(f.first().problem == "connect: Connection refused");
+  CHECK(f.first().failed == 3);
+  f.pass(30, well);
+  CHECK(f.health(0).healthy);
+  CHECK(f.first().changes == 2);
+}
+
+TEST_CASE("only 2xx is healthy", "[probes]") {
+  const auto [status, healthy] = GENERATE(table<int, bool>({{200, true},
+                                                            {204, true},
+                                                            {299, true},
+                                                            {301, false},
+                                                            {404, false},
+                                                            {429, false},
+                                                            {500, false},
+                                                            {503, false}}));
+  Fixture f;
+  f.publish();
+  f.pass(60, [status = status](const std::string&) { return base::Result<int>(status); });
+  CHECK(f.health(0).healthy == healthy);
+  CHECK(f.first().problem == (healthy ? "" : "status " + std::to_string(status)));
+}
+
+TEST_CASE("an endpoint that has not answered yet is not asked again", "[probes]") {
+  Fixture f;
+  f.publish();
+  for (int i = 0; i < 100; ++i) {
+    f.clock.advance(100ms);
+    f.probes.tick();
+  }
+  CHECK(f.sent.size() == 3);
+}
+
+TEST_CASE("what is known outlives a new table, and what left it is not asked", "[probes]") {
+  Fixture f;
+  f.publish();
+  f.pass(60, sick);
+  CHECK_FALSE(f.health(0).healthy);
+  f.config.models[0].stable.endpoints = {{"127.0.0.1", 9}, {"127.0.0.1", 1}};
+  f.publish();
+  CHECK(f.health(0).healthy);  // new, and not known to be otherwise
+  CHECK_FALSE(f.health(1).healthy);
+  f.asked.clear();
+  f.pass(30, well);
+  CHECK(f.asked.count("127.0.0.1:2") == 0);
+  CHECK(f.asked["127.0.0.1:9"] > 1);
+  CHECK(f.health(1).healthy);
+}
+
+TEST_CASE("an answer that comes when its endpoint, or whoever asked, is gone is for nobody",
+          "[probes]") {
+  Fixture f;
+  f.publish();
+  f.clock.advance(1s);
+  f.probes.tick();
+  auto late = std::exchange(f.sent, {});
+  REQUIRE(late.size() == 3);
+  f.config.models[0].health.path.clear();
+  f.publish();
+  CHECK_FALSE(f.table->models[0].stable.endpoints[0].health);
+  late[0].answer(500);
+  {
+    HealthProbes short_lived(
+        f.clock,
+        [&](const net::Probe& probe, auto answer) {
+          f.sent.push_back({probe, answer});
+        },
+        1);
+    f.config.models[0].health.path = "/";
+    f.table = traffic::build_table(f.config, {}, traffic::lookup_numeric, f.registry, f.cells, 9);
+    short_lived.follow(*f.table);
+    f.clock.advance(1s);
+    short_lived.tick();
+  }
+  REQUIRE_FALSE(f.sent.empty());
+  f.sent[0].answer(500);
+  CHECK(f.health(0).healthy);
+}
+
+TEST_CASE("no more than 256 probes are under way at once", "[probes]") {
+  Fixture f;
+  f.config.models[0].stable.endpoints.clear();
+  for (std::uint16_t port = 1; port <= 300; ++port)
+    f.config.models[0].stable.endpoints.push_back({"127.0.0.1", port});
+  f.publish();
+  f.clock.advance(10s);
+  f.probes.tick();
+  CHECK(f.sent.size() == 256);
+  f.sent[0].answer(200);
+  f.clock.advance(100ms);
+  f.probes.tick();
+  CHECK(f.sent.size() == 257);
+}
