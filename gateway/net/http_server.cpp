@@ -1,6 +1,7 @@
 #include "net/http_server.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -36,8 +37,9 @@ class ReservedDescriptor {
   ~ReservedDescriptor() { release(); }
   ReservedDescriptor(const ReservedDescriptor&) = delete;
   ReservedDescriptor& operator=(const ReservedDescriptor&) = delete;
-  void refill() {
+  bool refill() {
     if (descriptor_ < 0) descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return descriptor_ >= 0;
   }
   bool release() {
     if (descriptor_ < 0) return false;
@@ -69,30 +71,51 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     });
   }
 
+  // The kernel says that there is no descriptor whether or not anybody wants one.
   void on_accept_failed(const Code& code) {
-    if (code == asio::error::no_descriptors && reserve.release()) return accept();
+    if (code == asio::error::no_descriptors) {
+      if (!somebody_waits()) return await_somebody();
+      if (reserve.release() || evict()) return accept();
+    }
     retry.expires_after(std::chrono::milliseconds(100));
     retry.async_wait([self = shared_from_this()](Code cancelled) {
       if (!cancelled) self->accept();
     });
   }
 
+  bool somebody_waits() {
+    pollfd listener{acceptor.native_handle(), POLLIN, 0};
+    return ::poll(&listener, 1, 0) > 0;
+  }
+
+  void await_somebody() {
+    acceptor.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](Code cancelled) {
+      if (!cancelled) self->accept();
+    });
+  }
+
   void admit(tcp::socket socket) {
-    if (sessions.size() >= limits.connections && !evict_idle()) return;
+    if (sessions.size() >= limits.connections && !evict()) return;
     auto session = std::make_shared<HttpSession>(std::move(socket), handler, limits,
                                                  [weak = weak_from_this()](HttpSession* ended) {
                                                    if (auto self = weak.lock()) self->forget(ended);
                                                  });
+    // The next one must be let in as well.
+    if (!reserve.refill() && evict()) reserve.refill();
     sessions.insert(session.get());
     session->start();
   }
 
-  /// Closes the connection that has been idle for longest; false when all are busy.
-  bool evict_idle() {
+  /// Closes the connection that has been idle for longest, or else the one that has been sending
+  /// its request for longest; false when all have been sent.
+  bool evict() {
     HttpSession* oldest = nullptr;
     for (HttpSession* session : sessions) {
-      if (!session->idle_since()) continue;
-      if (!oldest || *session->idle_since() < *oldest->idle_since()) oldest = session;
+      if (!session->waits_since()) continue;
+      const bool sooner = !oldest || (session->idle() != oldest->idle()
+                                          ? session->idle()
+                                          : *session->waits_since() < *oldest->waits_since());
+      if (sooner) oldest = session;
     }
     if (!oldest) return false;
     sessions.erase(oldest);

@@ -44,7 +44,9 @@ using Respond = std::function<void(HttpResponse)>;
 using Handler = std::function<void(const HttpRequest&, Respond)>;
 
 struct ServerLimits {
-  std::size_t connections = 64;  // a further one takes the place of the longest idle, or is closed
+  // A further one takes the place of the longest idle, or of the one that has been sending its
+  // request for longest; when all wait for their answer it is closed.
+  std::size_t connections = 64;
   std::size_t head_bytes = 16 << 10;                  // more: 431
   std::size_t body_bytes = 1 << 20;                   // more: 413
   base::Duration request = std::chrono::seconds(10);  // to send a request; to take an answer

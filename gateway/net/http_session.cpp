@@ -119,7 +119,7 @@ void HttpSession::start() {
 
 void HttpSession::finish() {
   closing_ = true;
-  if (idle_since_) abort();
+  if (idle_) abort();
 }
 
 void HttpSession::abort() {
@@ -134,7 +134,8 @@ void HttpSession::await_request(base::Duration wait) {
   parser_->header_limit(static_cast<std::uint32_t>(limits_.head_bytes));
   parser_->body_limit(limits_.body_bytes);
   if (buffer_.size() > 0) return read_head();
-  idle_since_ = std::chrono::steady_clock::now();
+  idle_ = true;
+  waits_since_ = std::chrono::steady_clock::now();
   stream_.expires_after(wait);
   stream_.async_read_some(buffer_.prepare(4096),
                           [self = shared_from_this()](Code code, std::size_t bytes) {
@@ -145,7 +146,8 @@ void HttpSession::await_request(base::Duration wait) {
 }
 
 void HttpSession::read_head() {
-  idle_since_.reset();
+  idle_ = false;
+  waits_since_ = std::chrono::steady_clock::now();
   stream_.expires_after(limits_.request);  // one deadline for the head and the body
   http::async_read_header(
       stream_, buffer_, *parser_,
@@ -189,6 +191,7 @@ void HttpSession::on_failed_read(Code code) {
 }
 
 void HttpSession::dispatch() {
+  waits_since_.reset();
   stream_.expires_never();
   keep_alive_ = parser_->keep_alive() && !closing_;
   head_ = parser_->get().method() == http::verb::head;
@@ -214,6 +217,7 @@ void HttpSession::answer(std::uint64_t exchange, HttpResponse response) {
 }
 
 void HttpSession::refuse(int status, const std::string& what) {
+  waits_since_.reset();
   keep_alive_ = false;
   head_ = false;
   const char* code = status == 413   ? "body_too_large"
@@ -231,6 +235,7 @@ void HttpSession::write(const HttpResponse& response) {
                       if (code) return self->abort();
                       if (!self->keep_alive_ || self->closing_) {
                         self->stream_.expires_after(linger_time);
+                        self->waits_since_ = std::chrono::steady_clock::now();
                         Code ignored;
                         self->stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
                         return self->linger();

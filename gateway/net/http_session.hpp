@@ -30,8 +30,11 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   ~HttpSession();
 
   void start();
-  /// Since when no request is being read or answered; absent while one is.
-  std::optional<base::MonoTime> idle_since() const { return idle_since_; }
+  /// Since when the client is waited for, to begin a request or to send the rest; absent while one
+  /// is answered.
+  std::optional<base::MonoTime> waits_since() const { return waits_since_; }
+  /// It has not begun a request.
+  bool idle() const { return idle_; }
   /// Closes now when idle, else after the present answer.
   void finish();
   /// Closes now, whatever is going on.
@@ -61,9 +64,10 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::beast::flat_buffer buffer_{64 << 10};
   std::optional<Parser> parser_;
   std::string out_;
-  std::optional<base::MonoTime> idle_since_;
+  std::optional<base::MonoTime> waits_since_;
   std::uint64_t exchange_ = 0;  // counts requests
-  bool waiting_ = false;        // for the handler's answer
+  bool idle_ = false;
+  bool waiting_ = false;  // for the handler's answer
   bool keep_alive_ = false;
   bool head_ = false;  // the request's method was HEAD: no body in the answer
   bool closing_ = false;

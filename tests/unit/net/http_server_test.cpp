@@ -186,6 +186,31 @@ TEST_CASE("beyond its limit of connections the server gives up the longest idle 
   CHECK(second.read_answer().starts_with("HTTP/1.1 200 "));
 }
 
+TEST_CASE("beyond its limit who sends slowly goes, the slowest first, but after the idle ones") {
+  net::ServerLimits limits;
+  limits.connections = 3;
+  RunningServer server(echo, limits);
+  const auto begin = [](RawClient& client) {
+    client.send("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+    REQUIRE(client.read_answer().starts_with("HTTP/1.1 100 "));
+  };
+  RawClient slowest(server.port);
+  begin(slowest);
+  RawClient slow(server.port);
+  begin(slow);
+  RawClient idle(server.port);
+  idle.send(get("/"));
+  REQUIRE(idle.read_answer().starts_with("HTTP/1.1 200 "));
+  RawClient first(server.port);
+  begin(first);
+  CHECK(idle.read_to_end().empty());
+  RawClient second(server.port);
+  begin(second);
+  CHECK(slowest.read_to_end().empty());
+  slow.send("ninebytes");
+  CHECK(slow.read_answer().ends_with("ninebytes"));
+}
+
 TEST_CASE("close ends idle connections and lets a request in hand be answered") {
   std::promise<net::Respond> handed;
   RunningServer server([&](const net::HttpRequest& request, net::Respond respond) {
