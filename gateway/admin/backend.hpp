@@ -21,7 +21,10 @@ namespace canary::admin {
 struct ProcessCounters {
   std::uint64_t connections_open = 0;
   std::uint64_t connections_accepted = 0;
-  std::uint64_t accept_errors = 0;       // times that a connection had to wait: out of descriptors
+  std::uint64_t accept_errors = 0;  // times that a connection had to wait: out of descriptors
+  std::uint64_t turned_away = 0;    // connections that were told that there is no room
+  std::uint64_t evicted = 0;        // idle connections closed to make room
+  std::uint64_t descriptors_open = 0, descriptor_limit = 0;
   std::map<int, std::uint64_t> refused;  // by status code: requests the gateway answered itself
   std::uint64_t access_log_dropped = 0;
 };

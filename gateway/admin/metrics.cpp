@@ -96,6 +96,8 @@ void add_versions(std::vector<MetricFamily>& page, const Backend& backend, const
   Family in_flight(MetricType::Gauge, "in_flight_requests", "Requests begun and not yet ended.");
   Family failovers(MetricType::Counter, "failovers_total",
                    "Requests picked for the canary that stable answered.");
+  Family shed(MetricType::Counter, "shed_requests_total",
+              "Requests refused because their version had as much in flight as it may.");
   std::map<std::string, double> failed_over;
   for (const auto& version : backend.versions()) {
     const Labels labels = version_labels(*version, roles);
@@ -108,11 +110,17 @@ void add_versions(std::vector<MetricFamily>& page, const Backend& backend, const
     fill_histogram(duration.add(labels), *version->latency, &stats::LatencyCell::duration);
     fill_histogram(first_byte.add(labels), *version->latency, &stats::LatencyCell::first_byte);
     in_flight.gauge(labels, static_cast<double>(version->in_flight()));
-    for (const auto& cell : version->requests->all())
+    double too_many = 0;
+    for (const auto& cell : version->requests->all()) {
       failed_over[version->model] += static_cast<double>(cell.failovers.get());
+      too_many += static_cast<double>(cell.shed.get());
+    }
+    Labels full = labels;
+    full.push_back({"reason", "max_in_flight"});
+    shed.counter(std::move(full), too_many);
   }
   for (const auto& [model, count] : failed_over) failovers.counter({{"model", model}}, count);
-  for (Family* family : {&total, &duration, &first_byte, &in_flight, &failovers})
+  for (Family* family : {&total, &duration, &first_byte, &in_flight, &failovers, &shed})
     std::move(*family).to(page);
 }
 
@@ -255,6 +263,15 @@ void add_process(std::vector<MetricFamily>& page, const Backend& backend,
   counter("accept_errors_total",
           "Times that no connection could be accepted for want of descriptors or memory.",
           process.accept_errors);
+  counter("connections_turned_away_total",
+          "Connections that were answered 503 because there was no room for them.",
+          process.turned_away);
+  counter("connections_evicted_total", "Idle connections closed to make room for others.",
+          process.evicted);
+  gauge("descriptors", "Open descriptors of the process.",
+        static_cast<double>(process.descriptors_open));
+  gauge("descriptor_limit", "How many descriptors the process may have.",
+        static_cast<double>(process.descriptor_limit));
   counter("log_dropped_lines_total", "Lines of the gateway's log dropped for want of room.",
           log::dropped());
   counter("access_log_dropped_lines_total", "Lines of the access log dropped for want of room.",

@@ -135,6 +135,7 @@ struct ModelTimeouts {
 struct Upstream {
   Duration keepalive_idle = 4s;
   std::uint32_t max_idle_per_worker = 64;
+  std::uint32_t max_in_flight = 0;  // per version, over all workers; 0: no limit
   bool retry_reused_post = false;
 };
 

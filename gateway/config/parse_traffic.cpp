@@ -42,8 +42,8 @@ void read_override(Section& section, Override& out) {
 void read_upstream(Section& section, Upstream& out) {
   section["keepalive_idle"].duration(out.keepalive_idle, positive);
   section["max_idle_per_worker"].number(out.max_idle_per_worker, {0, 65535});
+  section["max_in_flight"].number(out.max_in_flight, {0, 1'000'000});
   section["retry_reused_post"].boolean(out.retry_reused_post);
-  section["max_in_flight"].not_yet({"0"});
   section["on_client_abort"].not_yet({"cancel"});
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/descriptors.hpp"
 #include "log/log.hpp"
 
 namespace canary::control {
@@ -208,6 +209,7 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
   ++core_.view.generation;
   core_.view.loaded_at = core_.parts.clock.wall();
   core_.view.warnings = candidate.warnings;
+  check_descriptors();
   core_.view.fallback = candidate.fallback;
   core_.resolver.keep_only(endpoints_of(core_.config));
   core_.resolver.refresh_every(core_.config.data.dns_refresh);
@@ -222,6 +224,22 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
   for (const auto& messages : attempt->messages) core_.send(messages);
   for (const Step& step : attempt->steps) core_.tell(step.key, step.decision);
   keep_text(candidate);
+}
+
+/// A connection takes two descriptors while its request is at a model server.
+void Adopter::check_descriptors() {
+  if (!core_.parts.descriptor_limit) return;
+  const std::size_t descriptors = core_.parts.descriptor_limit();
+  const std::size_t reachable = base::most_connections(descriptors);
+  const std::uint32_t wanted = core_.config.data.limits.connections;
+  if (wanted <= reachable) return;
+  const std::pair few(wanted, reachable);
+  if (std::exchange(few_descriptors_, few) != few)  // once, however often the file is read
+    log::warn("few_descriptors",
+              {{"connections", wanted}, {"reachable", reachable}, {"descriptors", descriptors}});
+  core_.view.warnings.push_back("data.limits.connections is " + std::to_string(wanted) + ", but " +
+                                std::to_string(descriptors) + " descriptors are enough for " +
+                                std::to_string(reachable) + " with a request each");
 }
 
 void Adopter::keep_text(const Candidate& candidate) {

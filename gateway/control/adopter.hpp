@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/runner.hpp"
@@ -51,10 +52,12 @@ class Adopter {
   std::vector<Step> close_promoted(const config::Config& next);
   std::vector<Step> retire_absent(const config::Config& next);
   bool raises(const Step& step) const;
+  void check_descriptors();
   void keep_text(const Candidate& candidate);
 
   Core& core_;
   Runner& runner_;
+  std::pair<std::uint32_t, std::size_t> few_descriptors_{};  // as last logged
 };
 
 }  // namespace canary::control

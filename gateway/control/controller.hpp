@@ -74,6 +74,8 @@ class Controller {
     bool watch_file = true;          // false: the file is read when reload() asks for it
     ResolveName resolve = nullptr;   // none: the system's resolver
     SendProbe send_probe = nullptr;  // none: endpoints are not probed
+    // How many descriptors the process may have; none: nobody asks whether they are enough.
+    std::function<std::size_t()> descriptor_limit = nullptr;
   };
   /// `io` and `state_dir` must outlive the journal: its answers are posted to the one, and its
   /// thread writes to the other.

@@ -195,7 +195,7 @@ bool Exchange::choose() {
   const traffic::Pick pick = traffic::pick(*model_, draw_);
   version_ = failover_ ? &model_->stable : pick.version;
   record_.picked(*model_, *version_, pick.overridden);
-  return true;
+  return has_room();
 }
 
 // The client asked for this version: no other one will do, and the choice is no evidence.
@@ -204,7 +204,7 @@ bool Exchange::choose_named(std::string_view encoded) {
   if (named && traffic::may_serve(*model_, *named)) {
     version_ = named;
     record_.picked(*model_, *named, true);
-    return true;
+    return has_room();
   }
   if (named) {
     (worker_.text = named->name) += " is at 0%";

@@ -55,12 +55,20 @@ class Exchange {
   bool internal();
   bool choose();  // pins the present table and picks; false: refused_
   bool choose_named(std::string_view encoded);
+  bool has_room() {  // false: refused_
+    const std::uint32_t most = model_->settings.upstream.max_in_flight;
+    return most == 0 || version_->stats->within(most) || shed();
+  }
   reactor::Task<bool> reach();  // false: refused_
   reactor::Task<Reached> reach_version();
   reactor::Task<int> connect(const traffic::Endpoint& endpoint);
   bool has_stand_in() const;
   bool fail_over();  // false: refused_
   bool trusts_peer() const;
+
+  // exchange_shed.cpp: a version that has as much in flight as it may
+  bool shed();  // false
+  reactor::Task<bool> skip_body();
 
   // exchange_reply.cpp: from the head that is sent to the response's head
   void send_request();
@@ -108,6 +116,7 @@ class Exchange {
   UpstreamLease upstream_;
   std::optional<Relay> upload_, download_;
   http::FirstEvent first_event_;
+  std::optional<http::BodyReader> unread_;  // of a request that is shed and leaves its connection
   Refused refused_;
   const std::string* own_body_ = nullptr;
   std::shared_ptr<const traffic::VersionAnswers> answers_;  // keeps own_body_ alive

@@ -148,7 +148,7 @@ reactor::Task<bool> Exchange::answer() {
     worker_.counters().refused.add(refused_.outcome, refused_.status);
   // Behind an unread body, or a head that was not understood, no next request can be found.
   const bool body_pending = upload_ ? !upload_done_ : has_body_;
-  keep_alive_ = keep_alive_ && parsed_ && !body_pending && !worker_.draining();
+  keep_alive_ = keep_alive_ && parsed_ && (!body_pending || unread_) && !worker_.draining();
   build_answer();
   if (keep_alive_) session_.in().consume(upload_ ? std::exchange(retained_, 0) : head_size_);
   Outlet outlet;
@@ -156,11 +156,14 @@ reactor::Task<bool> Exchange::answer() {
   const MonoTime deadline = now + table_->timeouts.body_idle;
   for (;;) {
     const reactor::Io io = outlet.flush(session_.client(), session_.reply());
-    if (io.status == reactor::IoStatus::ok) co_return keep_alive_;
+    if (io.status == reactor::IoStatus::ok) break;
     if (io.status == reactor::IoStatus::failed) co_return false;
     const Woken woken = co_await session_.wake(deadline);
     if (woken != Woken::event) co_return false;
   }
+  if (!keep_alive_ || !unread_) co_return keep_alive_;
+  const bool more = co_await skip_body();
+  co_return more;
 }
 
 // What was begun must be ended; a `100 Continue` that was not is void by now.

@@ -23,7 +23,7 @@ void ExchangeRecord::picked(const traffic::Model& model, const traffic::Version&
 }
 
 void ExchangeRecord::unpicked() {
-  if (in_flight_) in_flight_->stats->requests->at(worker_).finished.add();
+  if (in_flight_) in_flight_->stats->requests->at(worker_).finished.publish();
   in_flight_ = nullptr;
   if (!finished_) version_ = nullptr;
 }

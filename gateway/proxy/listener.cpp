@@ -1,5 +1,7 @@
 #include "proxy/listener.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <memory>
 
@@ -12,7 +14,7 @@ namespace {
 
 constexpr int accepts_per_turn = 64;
 constexpr int drain_queue_most = 8192;
-constexpr base::Duration back_off = std::chrono::milliseconds(100);
+constexpr base::Duration back_off_time = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -25,26 +27,39 @@ Listener::~Listener() { worker_.reactor().close(socket_); }
 
 void Listener::accept() {
   if (!socket_.open()) return;
+  worker_.look_at_descriptors();
   for (int i = 0; i < accepts_per_turn; ++i) {
-    if (worker_.full() || !accept_one()) return;
+    if (!accept_one()) return;
   }
   accept_later();  // edge-triggered: the rest would not be announced again
 }
 
 void Listener::accept_later() { worker_.reactor().yield(*this); }
 
+bool Listener::back_off() {
+  worker_.reactor().wheel().arm(*this, worker_.reactor().now() + back_off_time);
+  return false;
+}
+
 bool Listener::accept_one() {
+  if (!worker_.draining() && worker_.overfull()) return back_off();
   sockaddr_storage peer{};
   const int fd = reactor::accept_tcp(socket_.fd(), peer);
   if (fd == -EAGAIN) return false;
   if (fd == -ECONNABORTED || fd == -EINTR || fd == -EPROTO) return true;
   if (fd < 0) {  // EMFILE, ENFILE, ENOMEM, ENOBUFS: others must close first
     worker_.counters().accept_errors.add();
-    worker_.reactor().wheel().arm(*this, worker_.reactor().now() + back_off);
-    return false;
+    return back_off();
+  }
+  const Worker::Admission admission = worker_.admit(fd);
+  if (admission == Worker::Admission::none) {
+    worker_.counters().accept_errors.add();
+    ::close(fd);
+    return back_off();
   }
   worker_.counters().accepted.add();
-  auto session = std::make_unique<Session>(worker_, peer);
+  const bool turned_away = admission == Worker::Admission::turned_away;
+  auto session = std::make_unique<Session>(worker_, peer, turned_away);
   Session& started = *session;
   worker_.adopt(std::move(session));
   started.start(fd);

@@ -21,6 +21,7 @@ constexpr std::size_t linger_turn = 512 << 10;
 // How long an idle connection may still bring a request when the worker drains: its answer then
 // says `Connection: close`, so that no client meets a closed connection in mid-send.
 constexpr Duration drain_idle = std::chrono::seconds(1);
+constexpr Duration turn_away_wait = std::chrono::seconds(1);
 constexpr std::size_t least_room = 4 << 10;
 // Pipelined requests that we answer ourselves need no wait: so many, then others have their turn.
 constexpr unsigned most_in_turn = 16;
@@ -38,10 +39,11 @@ std::array<std::uint8_t, 16> mapped(const sockaddr_storage& peer) {
 
 }  // namespace
 
-Session::Session(Worker& worker, const sockaddr_storage& peer)
+Session::Session(Worker& worker, const sockaddr_storage& peer, bool turned_away)
     : worker_(worker),
       in_(worker.buffers()),
       reply_(worker.buffers()),
+      turned_away_(turned_away),
       peer_(reactor::host_text(peer)),
       peer_bytes_(mapped(peer)) {}
 
@@ -49,18 +51,18 @@ Session::~Session() { worker_.reactor().close(client_); }
 
 void Session::start(int fd) {
   client_.owner = this;
-  if (worker_.reactor().add(client_, fd)) task_.emplace(serve());
+  if (worker_.reactor().add(client_, fd)) task_.emplace(turned_away_ ? turn_away() : serve());
   finish_if_done();
 }
 
 // What an idle connection holds is this frame alone.
 reactor::Task<> Session::serve() {
-  for (bool first = true;; first = false) {
+  for (;; had_request_ = true) {
     Input input = in_.empty() ? receive() : Input::some;  // the client may pipeline
     if (input == Input::none) {
       const auto& timeouts = worker_.table()->timeouts;
-      MonoTime deadline =
-          worker_.reactor().now() + (first ? timeouts.header : timeouts.keepalive_idle);
+      idle_since_ = worker_.reactor().now();
+      MonoTime deadline = idle_since_ + (had_request_ ? timeouts.keepalive_idle : timeouts.header);
       while (input == Input::none) {
         if (worker_.draining()) deadline = std::min(deadline, worker_.reactor().now() + drain_idle);
         idle_ = true;
@@ -88,6 +90,21 @@ Session::Input Session::receive() {
   }
   in_.clear();
   return io.status == reactor::IoStatus::again ? Input::none : Input::ended;
+}
+
+// An answer to what was not asked yet would confuse some clients: the first bytes are waited for,
+// for a moment.
+reactor::Task<> Session::turn_away() {
+  const MonoTime deadline = worker_.reactor().now() + turn_away_wait;
+  Input input = receive();
+  while (input == Input::none) {
+    const Woken woken = co_await wake(deadline);
+    if (woken != Woken::event) break;
+    input = receive();
+  }
+  worker_.build_turned_away(in_.view().starts_with("HEAD "));
+  if (client_.send(worker_.scratch.view()).status == reactor::IoStatus::ok) co_await linger();
+  worker_.reactor().close(client_);
 }
 
 // Ends our side and reads on for a moment: closing with unread bytes would reset the connection

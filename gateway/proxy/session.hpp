@@ -22,7 +22,8 @@ enum class Woken : std::uint8_t { event, expired, shutdown };
 
 class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
  public:
-  Session(Worker& worker, const sockaddr_storage& peer);
+  /// `turned_away`: there is no room for it; it is told so, and ends.
+  Session(Worker& worker, const sockaddr_storage& peer, bool turned_away);
   ~Session();
   /// Takes over the accepted descriptor and serves until the connection ends.
   void start(int fd);
@@ -35,6 +36,11 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   std::string_view peer() const { return peer_; }
   const std::array<std::uint8_t, 16>& peer_bytes() const { return peer_bytes_; }
   bool client_gone() const { return client_.hung_up(); }
+  bool turned_away() const { return turned_away_; }
+  /// It waits for a request. Since when; whether it had one before.
+  bool idle() const { return idle_; }
+  MonoTime idle_since() const { return idle_since_; }
+  bool had_request() const { return had_request_; }
 
   /// `co_await` it as a statement of its own.
   struct Pause {
@@ -73,6 +79,7 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   reactor::Task<> serve();
   enum class Input : std::uint8_t { some, none, ended };
   Input receive();
+  reactor::Task<> turn_away();
   reactor::Task<> linger();
 
   void on_ready(reactor::Socket&) override {
@@ -92,7 +99,9 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   MonoTime deadline_ = MonoTime::max();
   Woken woken_ = Woken::event;
   unsigned served_in_turn_ = 0;  // requests since the session last waited
-  bool idle_ = false, yielded_ = false, shut_down_ = false, parted_ = false;
+  MonoTime idle_since_{};
+  const bool turned_away_;
+  bool idle_ = false, yielded_ = false, shut_down_ = false, parted_ = false, had_request_ = false;
   ExchangeRecord* watched_ = nullptr;
   std::optional<reactor::Task<>> task_;
   std::string peer_;

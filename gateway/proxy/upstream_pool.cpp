@@ -1,6 +1,7 @@
 #include "proxy/upstream_pool.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 
 #include "reactor/tcp.hpp"
@@ -82,7 +83,10 @@ bool UpstreamPool::usable(const UpstreamConnection& connection) const {
 
 UpstreamLease UpstreamPool::connect(const traffic::Endpoint& endpoint, reactor::SocketOwner& owner,
                                     int& error) {
-  const int fd = reactor::connect_tcp(endpoint.address.storage, endpoint.address.length);
+  const auto& address = endpoint.address;
+  int fd = reactor::connect_tcp(address.storage, address.length, below_);
+  if (fd == -EMFILE && (give_up_idle() || make_room()))
+    fd = reactor::connect_tcp(address.storage, address.length, below_);
   if (fd < 0) {
     error = -fd;
     return {};
@@ -123,6 +127,13 @@ void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t mos
 
 void UpstreamPool::clear() {
   for (Slot& slot : slots_) slot.idle = {};
+}
+
+bool UpstreamPool::give_up_idle() {
+  const bool any =
+      std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.idle.size() > 0; });
+  clear();
+  return any;
 }
 
 void UpstreamPool::on_ready(reactor::Socket& socket) {

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -56,6 +58,12 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
   explicit UpstreamPool(reactor::Reactor& reactor) : reactor_(reactor) {}
   ~UpstreamPool();
 
+  /// Descriptors from this one on are left to others.
+  void keep_below(int descriptor) { below_ = descriptor; }
+  /// Asked to free a descriptor when there is none and no idle connection holds one; false: it
+  /// cannot.
+  std::function<bool()> make_room = [] { return false; };
+
   /// Knows the table's endpoints from now on, and no other.
   void follow(const traffic::RoutingTable& table);
   /// nullptr when the present table does not have the endpoint. Valid until follow().
@@ -85,8 +93,10 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
   friend UpstreamCloser;
   void discard(UpstreamConnection* connection);
   bool usable(const UpstreamConnection& connection) const;
+  bool give_up_idle();
 
   reactor::Reactor& reactor_;
+  int below_ = std::numeric_limits<int>::max();
   std::vector<Slot> slots_;  // by EndpointId::slot
   std::uint64_t tables_ = 0;
 };

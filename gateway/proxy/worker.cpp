@@ -12,7 +12,8 @@ constexpr base::Duration second = std::chrono::seconds(1);
 
 }  // namespace
 
-/// Once per second: the clock offset, and access-log lines that wait in a part-filled buffer.
+/// Once per second: the clock offset, the limit of descriptors, and access-log lines that wait in a
+/// part-filled buffer.
 class Worker::Housekeeping final : public reactor::Timer {
  public:
   explicit Housekeeping(Worker& worker) : worker_(worker) { on_timer(worker.reactor_.now()); }
@@ -20,6 +21,7 @@ class Worker::Housekeeping final : public reactor::Timer {
     const base::SystemClock clock;
     worker_.wall_offset_ = clock.wall().time_since_epoch() - clock.mono().time_since_epoch();
     worker_.flush_access_log();
+    worker_.look_at_descriptors();
     worker_.reactor_.wheel().arm(*this, now + second);
   }
 
@@ -38,6 +40,7 @@ Worker::Worker(std::size_t index, std::size_t workers,
       access_log_(access_log),
       housekeeping_(std::make_unique<Housekeeping>(*this)) {
   upstreams_.follow(*current_->table);
+  upstreams_.make_room = [this] { return evict_idle(); };
 }
 
 Worker::~Worker() { flush_access_log(); }
@@ -49,10 +52,6 @@ void Worker::install(std::shared_ptr<const traffic::RoutingTable> table) {
   current_pin_ = TablePin(current_);
   upstreams_.follow(*current_->table);
   for (auto& listener : listeners_) listener->accept();  // the connection limit may have risen
-}
-
-bool Worker::full() const {
-  return session_count_ * workers_ >= current_->table->limits.connections;
 }
 
 void Worker::drain() {
@@ -130,6 +129,7 @@ void Worker::adopt(std::unique_ptr<Session> session) {
   if (sessions_) sessions_->previous = added;
   sessions_ = added;
   ++session_count_;
+  if (added->turned_away()) ++turning_away_;
 }
 
 void Worker::ended(Session& session) {
@@ -140,6 +140,7 @@ void Worker::ended(Session& session) {
   if (session.next) session.next->previous = session.previous;
   const bool was_full = full();
   --session_count_;
+  if (session.turned_away()) --turning_away_;
   counters_.closed.add();
   reactor_.retire(std::unique_ptr<Session>(&session));
   if (was_full && !draining_)

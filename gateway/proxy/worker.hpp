@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptors.hpp"
 #include "base/random.hpp"
 #include "base/text_buffer.hpp"
 #include "http/request_head.hpp"
@@ -31,6 +32,8 @@ struct alignas(64) WorkerCounters {
   stats::Counter accepted, closed;  // open connections = accepted - closed
   stats::CodeCounters refused;      // answered before a version was picked, by status
   stats::Counter accept_errors;     // out of descriptors
+  stats::Counter turned_away;       // accepted only to be told that there is no room
+  stats::Counter evicted;           // idle, closed to make room
 };
 
 class Worker {
@@ -64,7 +67,21 @@ class Worker {
   TablePin table() { return TablePin(current_); }
   const std::shared_ptr<const traffic::VersionAnswers>& answers() const { return answers_; }
   bool draining() const { return draining_; }
-  bool full() const;  // at the connection limit
+
+  // Room for connections, in worker_room.cpp:
+  enum class Admission : std::uint8_t { served, turned_away, none };
+  /// What becomes of a connection with this descriptor. At the connection limit a long idle one is
+  /// closed for it; for want of descriptors none is, for those who are there come first.
+  Admission admit(int fd);
+  /// Another connection has to wait in the kernel's queue.
+  bool overfull();
+  /// The limit can be changed from outside at any time.
+  void look_at_descriptors();
+  /// Closes those of the connections that have been idle for longest; false when none has been for
+  /// long.
+  bool evict_idle();
+  /// The answer to a connection that is turned away, into `scratch`.
+  void build_turned_away(bool to_head);
 
   // Scratch, never valid across a suspension.
   http::RequestHead request;
@@ -85,6 +102,9 @@ class Worker {
   void ended(Session& session);
 
  private:
+  static constexpr std::size_t most_turned_away = 16;  // at a time
+
+  bool full() const;  // at the connection limit
   template <class F>
   void for_each_session(F&& f);
   class Housekeeping;
@@ -103,7 +123,10 @@ class Worker {
   std::shared_ptr<const traffic::VersionAnswers> answers_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   Session* sessions_ = nullptr;
-  std::size_t session_count_ = 0;
+  std::size_t session_count_ = 0, turning_away_ = 0;  // the first includes the second
+  base::DescriptorShares descriptors_;
+  bool few_descriptors_ = false;  // when the last connection came
+  base::MonoTime next_eviction_{};
   bool draining_ = false, accepting_ = true;
   std::int64_t date_second_ = 0;
   std::string date_;

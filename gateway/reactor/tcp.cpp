@@ -103,9 +103,13 @@ int accept_tcp(int listener, sockaddr_storage& peer) {
   return fd < 0 ? -errno : fd;
 }
 
-int connect_tcp(const sockaddr_storage& address, socklen_t length) {
+int connect_tcp(const sockaddr_storage& address, socklen_t length, int below) {
   const int fd = ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
+  if (fd >= below) {
+    ::close(fd);
+    return -EMFILE;
+  }
   set(fd, IPPROTO_TCP, TCP_NODELAY);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0 ||
       errno == EINPROGRESS)

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "base/error.hpp"
@@ -33,8 +34,10 @@ std::uint16_t bound_port(int fd);
 /// Accepts one connection, non-blocking, TCP_NODELAY as its listener. Returns the descriptor or
 /// -errno.
 int accept_tcp(int listener, sockaddr_storage& peer);
-/// Starts a non-blocking connect. Returns the descriptor (connected, or in progress) or -errno.
-int connect_tcp(const sockaddr_storage& address, socklen_t length);
+/// Starts a non-blocking connect. Returns the descriptor (connected, or in progress) or -errno;
+/// -EMFILE, and nothing was sent, when the descriptor would be `below` or higher.
+int connect_tcp(const sockaddr_storage& address, socklen_t length,
+                int below = std::numeric_limits<int>::max());
 /// What a connect in progress came to, once the socket is writable: 0 or an errno.
 int connect_error(int fd);
 /// Whether the peer's kernel has acknowledged every byte that was sent, also on a connection that

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "admin/listeners.hpp"
+#include "base/descriptors.hpp"
 #include "base/version.hpp"
 #include "config/load.hpp"
 #include "control/controller.hpp"
@@ -85,11 +86,15 @@ admin::ProcessCounters count_process(const proxy::WorkerPool& pool,
     const std::uint64_t accepted = worker->accepted.get();
     counters.connections_accepted += accepted;
     counters.accept_errors += worker->accept_errors.get();
+    counters.turned_away += worker->turned_away.get();
+    counters.evicted += worker->evicted.get();
     counters.connections_open += accepted > closed ? accepted - closed : 0;
     worker->refused.for_each([&](stats::Outcome, std::uint16_t code, std::uint64_t count) {
       counters.refused[code] += count;
     });
   }
+  counters.descriptors_open = base::open_descriptors();
+  counters.descriptor_limit = base::descriptor_limit();
   if (access_log) counters.access_log_dropped = access_log->dropped_lines();
   return counters;
 }
@@ -194,7 +199,8 @@ class Gateway {
             },
         .status_url = status_url(config.admin),
         .send_probe = [this](const net::Probe& probe,
-                             auto done) { net::http_probe(io_, probe, std::move(done)); }});
+                             auto done) { net::http_probe(io_, probe, std::move(done)); },
+        .descriptor_limit = base::descriptor_limit});
   }
 
   /// A sound file may still ask for what the remembered rollouts forbid. False: nothing else is
@@ -295,6 +301,7 @@ class Gateway {
 
 int run_gateway(const RunOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
+  base::raise_descriptor_limit();
   log::start(log::Level::info);
   const int status = Gateway(options).run();
   log::stop();

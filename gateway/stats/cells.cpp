@@ -83,9 +83,15 @@ void BoundedHistogram::add(const std::vector<base::Duration>& bounds, base::Dura
 std::uint64_t VersionStats::in_flight() const {
   // Finished first: a request that ends in between must not make the difference negative.
   std::uint64_t finished = 0, started = 0;
-  for (const auto& cell : requests->all()) finished += cell.finished.get();
+  for (const auto& cell : requests->all()) finished += cell.finished.published();
   for (const auto& cell : requests->all()) started += cell.started.get();
   return started > finished ? started - finished : 0;
+}
+
+bool VersionStats::within(std::uint64_t most) const {
+  // Each has written that it began before it reads who else has.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return in_flight() <= most;
 }
 
 base::MonoTime VersionStats::last_failure() const {
@@ -109,7 +115,7 @@ void record(RequestCell& requests, LatencyCell& latency, const LatencyCells& epo
   record_latency(latency, epoch.bounds, o, n);
   if (o.total) latency.duration.add(epoch.exported, *o.total, n);
   if (o.first_byte) latency.first_byte.add(epoch.exported, *o.first_byte, n);
-  requests.finished.add(n);
+  requests.finished.publish(n);
 }
 
 void record_slow_slo(LatencyCell& latency, std::uint64_t n) {

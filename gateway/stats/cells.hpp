@@ -24,6 +24,11 @@ class Counter {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+  /// The same as a pair: who sees what was published also sees what its writer wrote before.
+  void publish(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
+  }
+  std::uint64_t published() const { return value_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<std::uint64_t> value_{0};
@@ -59,6 +64,7 @@ struct alignas(64) RequestCell {
   Counter evidence, evidence_errors;   // what a verdict on errors is based on
   Counter bytes_received, bytes_sent;  // request bodies from, response bodies to the client
   Counter failovers;                   // requests picked for this version, answered by stable
+  Counter shed;                        // refused because too many were in flight
   // When a request was last seen that counts against the version (an error, or slower than the
   // trigger), as nanoseconds of the monotonic clock; 0: never.
   std::atomic<std::int64_t> last_failure{0};
@@ -115,7 +121,12 @@ struct VersionStats {
   std::string model, version;
   std::shared_ptr<RequestCells> requests;
   std::shared_ptr<LatencyCells> latency;
+  /// Requests begun and not ended: never less than there were at one moment of the call.
   std::uint64_t in_flight() const;
+  /// Whether no more than `most` are in flight, the caller's among them, which has begun. Of calls
+  /// at the same moment one at least counts the others: there are never more. A request that is
+  /// refused counts until it has ended, so that another may be refused in vain beside it.
+  bool within(std::uint64_t most) const;
   base::MonoTime last_failure() const;  // the latest of the workers'
 };
 

@@ -73,7 +73,6 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
        "7:22 judge.method: sequential -> threshold; sequential is not supported yet"},
       {"judge: { false_rollback_rate: 1% }", "7:14 judge.false_rollback_rate: 1%" + left_out},
       {"judge: { per: 7d }", "7:14 judge.per: 7d" + left_out},
-      {"upstream: { max_in_flight: 10 }", "7:17 upstream.max_in_flight: 10 -> 0" + else_},
       {"upstream: { on_client_abort: finish }",
        "7:17 upstream.on_client_abort: finish -> cancel" + else_},
   };
@@ -82,9 +81,23 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
     CHECK(short_errors(under_model(lines)) == errors);
   }
   for (const auto* off : {"quality: []", "triggers: { critical_bug: false }",
-                          "upstream: { max_in_flight: 0, on_client_abort: 'cancel' }",
+                          "upstream: { on_client_abort: 'cancel' }",
                           "judge: { method: threshold }"})
     CHECK(short_errors(under_model(off)).empty());
+}
+
+TEST_CASE("a limit of requests in flight is a number in its range") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"upstream: { max_in_flight: 1000000 }", ""},
+      {"upstream: { max_in_flight: -1 }",
+       "7:32 upstream.max_in_flight: -1 -> a whole number 0..1000000"},
+      {"upstream: { max_in_flight: none }",
+       "7:32 upstream.max_in_flight: none -> a whole number 0..1000000"},
+  };
+  for (const auto& [lines, errors] : cases) {
+    INFO(lines);
+    CHECK(short_errors(under_model(lines)) == errors);
+  }
 }
 
 TEST_CASE("routes have a condition, and no two are the same") {

@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include "base/descriptors.hpp"
 #include "support/running_worker.hpp"
 
 // UBSan needs a descriptor of its own to look at an object of a type that it has not seen before.
@@ -73,6 +74,7 @@ TEST_CASE("Out of descriptors for an upstream is the gateway's own fault, and no
   Client client(gateway.port);
   CHECK(client.ask(get("/")).body == "stable");
   gateway.install(10000);
+  gateway.ask([](Worker& worker) { worker.upstreams().clear(); });
   Message answer;
   {
     const NoDescriptors none;
@@ -82,6 +84,57 @@ TEST_CASE("Out of descriptors for an upstream is the gateway's own fault, and no
   CHECK(answer.field("Retry-After") == "1");
   CHECK(gateway.canary().by_outcome == std::map<std::string, std::uint64_t>{{"gateway_error", 1}});
   CHECK(gateway.stable().started == 1);
+}
+
+TEST_CASE("Out of descriptors, an idle connection to a model server gives way to a request") {
+  Upstream stable(always(ok("stable"))), canary(always(ok("canary")));
+  RunningWorker gateway(one_model(stable.port, canary.port));
+  Client client(gateway.port);
+  CHECK(client.ask(get("/")).body == "stable");
+  gateway.install(10000);
+  Message answer;
+  {
+    const NoDescriptors none;
+    answer = client.ask(get("/"));
+  }
+  CHECK(answer.body == "canary");
+}
+
+TEST_CASE("However many connect, the last descriptors are left to others and to requests") {
+  Upstream upstream(always(ok("served")));
+  RunningWorker gateway(one_model(upstream.port));
+  Client before(gateway.port);
+  CHECK(before.ask(get("/")).body == "served");
+  // The process has both ends of each connection; those of the clients come first, below the limit.
+  std::vector<int> clients;
+  for (int i = 0; i < 64; ++i) clients.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit all{};
+  ::getrlimit(RLIMIT_NOFILE, &all);
+  const auto limit = static_cast<std::size_t>(base::next_descriptor()) + 40;
+  const rlimit few{static_cast<rlim_t>(limit), all.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  const sockaddr_in address = loopback(gateway.port);
+  for (const int fd : clients)
+    ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const auto turned_away = [&] {
+    return gateway.ask([](Worker& worker) { return worker.counters().turned_away.get(); });
+  };
+  const bool enough = gateway.eventually([&] { return turned_away() > 0; });
+  std::vector<int> served;
+  for (int i = 0; i < 20; ++i) {
+    gateway.ask([](Worker& worker) { worker.upstreams().clear(); });
+    served.push_back(before.ask(get("/")).status());
+  }
+  const int next = base::next_descriptor();
+  for (const int fd : clients) ::close(fd);
+  const bool recovered = gateway.eventually([&] { return gateway.open_connections() == 1; });
+  const int after = Client(gateway.port).ask(get("/")).status();
+  ::setrlimit(RLIMIT_NOFILE, &all);
+  CHECK(enough);
+  CHECK(next <= base::share_descriptors(limit).upstreams);
+  CHECK(served == std::vector<int>(20, 200));
+  CHECK(recovered);
+  CHECK(after == 200);
 }
 
 }  // namespace canary::proxy

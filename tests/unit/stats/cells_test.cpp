@@ -305,3 +305,31 @@ TEST_CASE("a reader sees consistent counters while their worker writes", "[cells
   CHECK(cells.request().finished.get() == 20000);
   CHECK(cells.histogram_count() == 20000);
 }
+
+TEST_CASE("However many workers begin requests at once, no more than the limit are within it") {
+  constexpr std::size_t workers = 4;
+  constexpr std::uint64_t most = 2;
+  VersionStats version;
+  version.requests = std::make_shared<RequestCells>(workers);
+  std::atomic<std::uint64_t> inside = 0, highest = 0, admitted = 0;
+  std::vector<std::thread> threads;
+  for (std::size_t worker = 0; worker < workers; ++worker)
+    threads.emplace_back([&, worker] {
+      RequestCell& cell = version.requests->at(worker);
+      for (int i = 0; i < 20000; ++i) {
+        cell.started.add();
+        if (version.within(most)) {
+          const std::uint64_t now = ++inside;
+          for (std::uint64_t seen = highest; seen < now;)
+            if (highest.compare_exchange_weak(seen, now)) break;
+          ++admitted;
+          --inside;
+        }
+        cell.finished.publish();
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  CHECK(highest <= most);
+  CHECK(admitted > 0);
+  CHECK(version.in_flight() == 0);
+}
