@@ -200,6 +200,13 @@ struct ThresholdJudge {
   std::uint64_t min_samples = 200;
 };
 
+/// What a canary that begins to get traffic serves before it is judged: both must be there.
+struct WarmUp {
+  std::uint64_t requests = 0;
+  Duration duration{};
+  bool operator==(const WarmUp&) const = default;
+};
+
 struct Model {
   std::string name;
   std::vector<Match> match;
@@ -220,6 +227,7 @@ struct Model {
   SuccessLimits success;
   TriggerLimits triggers;
   ThresholdJudge judge;
+  WarmUp warm_up;
   RollbackPolicy rollback;
 };
 

@@ -104,6 +104,10 @@ void read_judging(Section& model, Model& out) {
     section["critical_bug"].boolean(out.triggers.critical_bug);
   });
   model["judge"].section([&](Section& section) { read_judge(section, out.judge); });
+  model["warm_up"].section([&](Section& section) {
+    section["requests"].number(out.warm_up.requests, {0, 1'000'000'000});
+    section["duration"].duration(out.warm_up.duration, zero_or_more);
+  });
   model["rollback"].section([&](Section& section) { read_rollback(section, out.rollback); });
   model["plan"].section([&](Section& section) { read_plan(section, out.plan.emplace()); });
   model["quality"].not_yet({"[]"});

@@ -130,7 +130,8 @@ void Controller::Impl::tick() {
     if (rollout.weight().effective == 0) continue;
     const auto failed = core.measure.last_failure(model);
     measurements.push_back({key,
-                            {core.measure.criteria(model), since, core.measure.stable(model)},
+                            {core.measure.criteria(model), since, core.measure.stable(model),
+                             core.measure.warming_up(model)},
                             failed > now - last_tick_window && failed < now ? failed : now});
   }
   runner.measured(measurements);

@@ -53,6 +53,17 @@ Reading excuse_shared(Reading canary, const Reading& stable) {
   return canary;
 }
 
+/// Nothing is judged before the canary is warm, whoever measures it.
+void rest(std::vector<Reading>& readings, const std::string& reason) {
+  for (Reading& reading : readings) {
+    reading.verdict = Verdict::inconclusive;
+    reading.enough = false;
+    reading.value = 0;
+    reading.samples = 0;
+    reading.reason = reason;
+  }
+}
+
 std::vector<Reading> judge_alone(const config::Model& model, const stats::Evidence& evidence) {
   std::vector<Reading> readings{judge_errors(model, evidence)};
   if (model.slo) readings.push_back(judge_latency(model, evidence));
@@ -92,10 +103,17 @@ Measure::Pair& Measure::pair_for(const traffic::Model& model, base::MonoTime now
       side.emplace(version.stats, model.settings.judge.window, now);
   };
   const bool same_canary = pair.canary && pair.canary->version->version == model.canary->name;
-  if (!same_canary) pair.readings.clear();
+  if (!same_canary) {
+    pair.readings.clear();
+    pair.warm_up = {};
+  }
   follow(pair.stable, model.stable);
   follow(pair.canary, *model.canary);
   pair.length = model.settings.judge.window;
+  if (model.canary_weight == 0)
+    pair.warm_up.end();
+  else
+    pair.warm_up.begin(*pair.canary->version, now);
   return pair;
 }
 
@@ -112,9 +130,17 @@ void Measure::tick(const traffic::RoutingTable& table, base::MonoTime now) {
     const stats::Evidence& stable = pair.stable->window.evidence();
     pair.stable_readings = judge_alone(model.settings, stable);
     if (model.canary_weight == 0) continue;
-    pair.canary->window.tick(*pair.canary->version, now);
+    const WarmUp::Stage stage =
+        pair.warm_up.look(model.settings.warm_up, *pair.canary->version, now);
+    // Both versions are judged over the same time.
+    if (stage == WarmUp::Stage::over) pair.stable->window.restart(*pair.stable->version, now);
+    if (stage == WarmUp::Stage::warm)
+      pair.canary->window.tick(*pair.canary->version, now);
+    else
+      pair.canary->window.restart(*pair.canary->version, now);
     pair.readings =
         judge(model.settings, pair.canary->window.evidence(), stable, quality_of(model, pair));
+    if (stage == WarmUp::Stage::cold) rest(pair.readings, pair.warm_up.reason());
   }
 }
 
@@ -134,6 +160,11 @@ Measure::Quality Measure::quality_of(const traffic::Model& model, Pair& pair) co
 std::vector<Reading> Measure::stable(const config::Model& model) const {
   const auto found = pairs_.find(model.name);
   return found == pairs_.end() ? std::vector<Reading>{} : found->second.stable_readings;
+}
+
+bool Measure::warming_up(const config::Model& model) const {
+  const auto found = pairs_.find(model.name);
+  return found != pairs_.end() && found->second.warm_up.cold();
 }
 
 base::MonoTime Measure::last_failure(const config::Model& model) const {

@@ -11,6 +11,7 @@
 #include "analysis/quality.hpp"
 #include "analysis/verdict.hpp"
 #include "base/clock.hpp"
+#include "control/warm_up.hpp"
 #include "stats/window.hpp"
 #include "traffic/routing_table.hpp"
 
@@ -22,7 +23,8 @@ class Measure {
       std::function<std::optional<analysis::QualityEvidence>(const std::string& model)>;
   explicit Measure(QualitySource quality = {}) : quality_(std::move(quality)) {}
 
-  /// Begins the windows of every canary that has weight in this table, where there are none yet.
+  /// Begins the windows of every canary in this table, where there are none yet, and the warm-up of
+  /// those that have weight for the first time since they had none.
   void follow(const traffic::RoutingTable& table, base::MonoTime now);
   /// Samples the windows and judges every model whose canary has weight in this table; of the
   /// others stable alone.
@@ -33,6 +35,8 @@ class Measure {
   std::vector<analysis::Reading> criteria(const config::Model& model) const;
   /// Stable's own readings at the last tick, against the same limits.
   std::vector<analysis::Reading> stable(const config::Model& model) const;
+  /// Whether the canary is still warming up: its time counts for nothing.
+  bool warming_up(const config::Model& model) const;
   /// When the canary last failed a request.
   base::MonoTime last_failure(const config::Model& model) const;
 
@@ -45,6 +49,7 @@ class Measure {
   struct Pair {
     base::Duration length{};
     std::optional<Side> stable, canary;
+    WarmUp warm_up;  // the canary's
     std::vector<analysis::Reading> readings, stable_readings;
     // Stable's quality when it last had traffic enough: at 100% it has none.
     std::optional<analysis::QualityEvidence> reference;

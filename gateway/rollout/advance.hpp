@@ -41,6 +41,7 @@ struct Measured {                           // the tick's readings
   std::vector<analysis::Reading> readings;  // the canary's
   base::Duration elapsed{};  // since the last tick; 0 unless the weight was in force all the while
   std::vector<analysis::Reading> stable{};  // stable's own, for the ladder
+  bool warming_up = false;                  // no phase's time passes yet
 };
 struct SetFlag {
   BasisPoints percentage;
@@ -119,8 +120,9 @@ struct Decision {
 ///   and the weight do not move, and the entry is the record of it. An edited plan: see fit().
 /// - Rollback latches also at weight 0; while latched it is refused. Resume is refused while there
 ///   is neither latch nor ladder nor pause.
-/// - Measured counts the hold clock (then `next` differs without an entry) and ends a phase when
-///   its hold has passed and every criterion is a success. A failure comes first, in every status.
+/// - Measured counts the hold clock (then `next` differs without an entry), and ends a phase when
+///   its hold has passed and every criterion is a success: not while the canary is warming up. A
+///   failure comes first, in every status.
 /// - A gradual rollback goes down the ladder: each rung for rung_hold, then the next one unless
 ///   stable cannot take the load; straight to 0 when another trigger fires, the error rate doubles,
 ///   or a person says so. On the ladder the weight never rises; whatever takes it to 0 latches.

@@ -31,7 +31,7 @@ Decision Step::operator()(const Measured& event) {
     return decision;
   }
   const config::Phase* phase = present_phase(state_, rules_.plan);
-  if (phase == nullptr) return unchanged();
+  if (phase == nullptr || event.warming_up) return unchanged();
   State next = state_;
   if (state_.phase == rules_.plan->phases.size() && weight == state_.phase_limit)
     next.stable_for += event.elapsed;

@@ -1,4 +1,4 @@
-"""More than there is room for: of requests, of connections, of descriptors."""
+"""More than there is room for: of requests, of connections, of descriptors. And a cold canary."""
 
 import os
 import resource
@@ -252,3 +252,23 @@ def test_with_more_open_than_the_limit_allows_the_operators_still_get_in(gateway
     wait_until(lambda: failures_of(gateway, 20) == 0, 10, "newcomers are served again")
     gateway.wait_applied(0)
     assert gateway.model()["weight"]["effective"] == 0
+
+
+def test_a_cold_canary_is_judged_when_it_is_warm(gateways, upstreams):
+    bad = response(b"", status="500 Internal Server Error")
+    gateway = gateways(one_model(
+        upstreams().url, upstreams(answer=bad).url, 50,
+        model={"warm_up": {"requests": 40}, "judge": {"min_samples": 20, "window": "60s"}}))
+    canary = "canary_gateway_requests_total"
+    with gateway.client() as client:
+        def serve(count):
+            wait_until(lambda: client.ask("GET", "/").status and gateway.metrics().sum(
+                canary, role="canary") >= count, 30)
+
+        serve(30)
+        wait_until(lambda: gateway.model()["criteria"][0]["reason"] ==
+                   "warming up: 30 of 40 requests", 5)
+        assert gateway.model()["weight"]["effective"] == 50
+        wait_until(lambda: client.ask("GET", "/").status and
+                   gateway.model()["weight"]["effective"] == 0, 30, "it is warm, and rolled back")
+    assert gateway.metrics().sum(canary, role="canary") >= 60

@@ -86,13 +86,17 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
     CHECK(short_errors(under_model(off)).empty());
 }
 
-TEST_CASE("a limit of requests in flight is a number in its range") {
+TEST_CASE("a limit of requests in flight and a warm-up are numbers and durations in their ranges") {
   const std::pair<const char*, const char*> cases[] = {
       {"upstream: { max_in_flight: 1000000 }", ""},
       {"upstream: { max_in_flight: -1 }",
        "7:32 upstream.max_in_flight: -1 -> a whole number 0..1000000"},
       {"upstream: { max_in_flight: none }",
        "7:32 upstream.max_in_flight: none -> a whole number 0..1000000"},
+      {"warm_up: { requests: 50, duration: 30s }", ""},
+      {"warm_up: { requests: 0, duration: 0s }", ""},
+      {"warm_up: 50", "7:14 warm_up: 50 -> a map of keys"},
+      {"warm_up: { requests: 30s }", "7:26 warm_up.requests: 30s -> a whole number 0..1000000000"},
   };
   for (const auto& [lines, errors] : cases) {
     INFO(lines);

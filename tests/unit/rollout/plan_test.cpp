@@ -55,6 +55,30 @@ TEST_CASE("the hold clock counts only the phase's own weight, with enough traffi
   CHECK(life.state.spent == 9s);
 }
 
+TEST_CASE("while the canary is warming up no phase's time passes, and none ends") {
+  Life life;
+  life.tick(4s);
+  const auto warming = [&](base::Duration elapsed) {
+    return life(Measured{{starved()}, elapsed, {}, true});
+  };
+  CHECK_FALSE(warming(100s).entry);
+  CHECK(life.state.spent == 4s);
+  CHECK(life.state.judged == 4s);
+  life.rules.plan->on_insufficient_data = config::Plan::OnInsufficientData::rollback;
+  CHECK_FALSE(warming(100s).entry);
+  CHECK(life.tick(6s).entry->kind == "phase");
+}
+
+TEST_CASE("a rollback down the ladder waits for no warm-up") {
+  Life life;
+  life.rules.rollback.mode = Mode::gradual;
+  life.tick(10s);
+  REQUIRE(life.tick(1s, failure()).entry->kind == "rollback");
+  const BasisPoints rung = life.effective();
+  life(Measured{{starved()}, life.rules.rollback.rung_hold, {success()}, true});
+  CHECK(life.effective() < rung);
+}
+
 TEST_CASE("a hold that has passed with an unclear criterion is held until it is a success") {
   Life life;
   life.tick(9s);
