@@ -1,6 +1,7 @@
 #include "analysis/threshold.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "analysis/percent_text.hpp"
 #include "base/units.hpp"
@@ -43,7 +44,21 @@ bool too_few(Reading& reading, const Thresholds& limits) {
   return true;
 }
 
+double ratio(const Share& share) {
+  return share.of > 0 ? static_cast<double>(share.bad) / static_cast<double>(share.of) : 0;
+}
+
 }  // namespace
+
+bool is_shared(const Share& canary, const Share& stable, double limit) {
+  if (canary.of == 0 || stable.of == 0) return false;
+  constexpr double standard_errors = 5;
+  const double pooled = ratio({canary.bad + stable.bad, canary.of + stable.of});
+  const double error =
+      std::sqrt(pooled * (1 - pooled) *
+                (1 / static_cast<double>(canary.of) + 1 / static_cast<double>(stable.of)));
+  return ratio(canary) - ratio(stable) <= limit + standard_errors * error;
+}
 
 Reading judge_error_rate(std::uint64_t errors, std::uint64_t requests, const Thresholds& limits) {
   Reading reading = blank("error_rate", requests, limits);

@@ -17,8 +17,18 @@ struct Thresholds {
 /// error at all is below every limit, 0 included; no request at all is never a success.
 Reading judge_error_rate(std::uint64_t errors, std::uint64_t requests, const Thresholds& limits);
 
+/// So many of them were bad.
+struct Share {
+  std::uint64_t bad = 0, of = 0;
+};
+/// Whether the canary's bad share may be no more than stable's own: not above it by more than
+/// `limit` and five standard errors of their difference (the pooled two-proportion test). Five,
+/// because it is asked at every tick for as long as both fail.
+bool is_shared(const Share& canary, const Share& stable, double limit);
+
 /// p95 > c exactly when more than 5% of the samples exceed c, so the verdict rests on exact counts
 /// at the SLO and at the trigger (limits in seconds), and `p95` (seconds) is what people are shown.
+inline constexpr double p95_allows = 0.05;
 struct LatencyCounts {
   std::uint64_t samples = 0, over_slo = 0, over_trigger = 0;
   double p95 = 0;

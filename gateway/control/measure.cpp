@@ -45,8 +45,12 @@ Reading judge_latency(const config::Model& model, const stats::Evidence& evidenc
       limits);
 }
 
-Reading excuse_shared(Reading canary, const Reading& stable) {
+Reading excuse_shared(Reading canary, const Reading& stable, bool shared) {
   if (canary.verdict != Verdict::failure || stable.verdict != Verdict::failure) return canary;
+  if (!shared) {
+    canary.reason += ", far more than stable: " + stable.reason;
+    return canary;
+  }
   canary.verdict = Verdict::inconclusive;
   canary.reason = "both versions fail, which is not the canary's fault: " + canary.reason +
                   "; stable: " + stable.reason;
@@ -76,9 +80,15 @@ std::vector<Reading> judge(const config::Model& model, const stats::Evidence& ca
                            const stats::Evidence& stable,
                            const std::optional<analysis::QualityEvidence>& quality) {
   std::vector<Reading> readings;
-  readings.push_back(excuse_shared(judge_errors(model, canary), judge_errors(model, stable)));
+  readings.push_back(excuse_shared(
+      judge_errors(model, canary), judge_errors(model, stable),
+      analysis::is_shared({canary.errors, canary.requests}, {stable.errors, stable.requests},
+                          model.triggers.error_rate)));
   if (model.slo)
-    readings.push_back(excuse_shared(judge_latency(model, canary), judge_latency(model, stable)));
+    readings.push_back(excuse_shared(
+        judge_latency(model, canary), judge_latency(model, stable),
+        analysis::is_shared({canary.over_trigger, canary.latency_samples},
+                            {stable.over_trigger, stable.latency_samples}, analysis::p95_allows)));
   if (quality)
     readings.push_back(analysis::judge_quality(
         *quality, {model.success.quality_degradation, model.triggers.quality_degradation,
@@ -106,6 +116,7 @@ Measure::Pair& Measure::pair_for(const traffic::Model& model, base::MonoTime now
   if (!same_canary) {
     pair.readings.clear();
     pair.warm_up = {};
+    pair.stable.reset();  // the two are compared over the same time
   }
   follow(pair.stable, model.stable);
   follow(pair.canary, *model.canary);

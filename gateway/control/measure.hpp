@@ -62,9 +62,9 @@ class Measure {
   std::map<std::string, Pair> pairs_;
 };
 
-/// Judges the canary's evidence. A failure that stable shares over the same window is not the
-/// canary's: it is inconclusive, and says so. `error_rate` always, `latency_p95` with an SLO,
-/// `quality_degradation` where something measures it.
+/// Judges the canary's evidence. A failure that stable shares over the same window, as bad or
+/// nearly, is not the canary's: it is inconclusive, and says so. `error_rate` always, `latency_p95`
+/// with an SLO, `quality_degradation` where something measures it.
 std::vector<analysis::Reading> judge(const config::Model& model, const stats::Evidence& canary,
                                      const stats::Evidence& stable,
                                      const std::optional<analysis::QualityEvidence>& quality = {});

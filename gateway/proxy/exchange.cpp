@@ -20,6 +20,12 @@ using stats::Outcome;
 
 constexpr std::size_t least_room = 4 << 10;
 
+
+// These do not ask the model: answers that cost nothing would make a broken version look better.
+bool asks_the_model(const http::RequestHead& head) {
+  return !head.is_head && head.method != "OPTIONS" && head.method != "TRACE";
+}
+
 }  // namespace
 
 Exchange::Exchange(Session& session)
@@ -38,6 +44,7 @@ reactor::Task<bool> Exchange::serve(Session& session) {
     const bool found = co_await self.read_head();
     if (!found) co_return false;
   }
+  self.record_.client_blocks(false, self.worker_.reactor().now());
   bool forward = self.refused_.status == 0 && self.admit();
   while (forward) {
     forward = co_await self.reach();
@@ -194,7 +201,7 @@ bool Exchange::choose() {
   drawn_ = true;
   const traffic::Pick pick = traffic::pick(*model_, draw_);
   version_ = failover_ ? &model_->stable : pick.version;
-  record_.picked(*model_, *version_, pick.overridden);
+  record_.picked(*model_, *version_, !pick.overridden && asks_the_model(head));
   return has_room();
 }
 
@@ -203,7 +210,7 @@ bool Exchange::choose_named(std::string_view encoded) {
   const traffic::Version* const named = traffic::named_version(*model_, encoded);
   if (named && traffic::may_serve(*model_, *named)) {
     version_ = named;
-    record_.picked(*model_, *named, true);
+    record_.picked(*model_, *named, false);
     return has_room();
   }
   if (named) {
@@ -307,9 +314,9 @@ bool Exchange::fail_over() {
     refused_ = {503, "out_of_resources", "the gateway is out of descriptors, ports or memory"};
     return false;
   }
-  if (worker_.reactor().now() >= total_deadline()) {
+  if (const MonoTime now = worker_.reactor().now(); now >= total_deadline()) {
     refused_ = {504, "upstream_total_timeout",
-                "the model server did not finish within timeouts.total", Outcome::timeout_total};
+                "the model server did not finish within timeouts.total", total_outcome(now)};
     return false;
   }
   const bool timed_out = connect_error_ == ETIMEDOUT;

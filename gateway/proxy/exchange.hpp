@@ -82,6 +82,7 @@ class Exchange {
   Reply reply_expired(MonoTime now);
   MonoTime reply_deadline() const;
   MonoTime total_deadline() const;
+  stats::Outcome total_outcome(MonoTime now) const;
   Reply refuse(std::uint16_t status, std::string_view code, std::string_view message,
                stats::Outcome outcome);
 

@@ -86,7 +86,7 @@ reactor::Task<bool> Exchange::deliver() {
     if (woken == Woken::shutdown) co_return broke_off(Outcome::gateway_error, now);
     if (woken == Woken::event) continue;
     const Outcome silent = awaits_event_ ? Outcome::timeout_first_byte : Outcome::timeout_idle;
-    const Outcome late = total <= stalled ? Outcome::timeout_total : silent;
+    const Outcome late = total <= stalled ? total_outcome(deadline) : silent;
     co_return broke_off(slow_client ? Outcome::client_abort : late, deadline);
   }
 }
@@ -119,8 +119,10 @@ bool Exchange::delivered(MonoTime now) {
   return keep_alive_;
 }
 
-// The response cannot be completed: the client must not take it for whole.
+// The response cannot be completed: the client must not take it for whole. One that leaves in the
+// middle of a failure does not undo it.
 bool Exchange::broke_off(Outcome outcome, MonoTime now) {
+  if (outcome == Outcome::client_abort && reply_outcome_ != Outcome::ok) outcome = reply_outcome_;
   record_.finish(outcome, now, received(), download_->reader().body_bytes());
   log_access();
   session_.reply().clear();

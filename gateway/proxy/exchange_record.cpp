@@ -11,7 +11,7 @@ ExchangeRecord::~ExchangeRecord() {
 }
 
 void ExchangeRecord::picked(const traffic::Model& model, const traffic::Version& version,
-                            bool overridden) {
+                            bool evidence) {
   unpicked();
   sent_ = MonoTime{};
   version.stats->requests->at(worker_).started.add();
@@ -19,7 +19,7 @@ void ExchangeRecord::picked(const traffic::Model& model, const traffic::Version&
   if (finished_) return;  // charged already: the request only travels on (failover)
   model_ = &model;
   version_ = &version;
-  overridden_ = overridden;
+  evidence_ = evidence;
 }
 
 void ExchangeRecord::unpicked() {
@@ -44,13 +44,20 @@ void ExchangeRecord::first_content(MonoTime now) {
   if (!finished_ && sent_ != MonoTime{} && !first_byte_) first_byte_ = age(now);
 }
 
-void ExchangeRecord::client_blocks(bool blocked, MonoTime now) {
-  if (blocked == client_blocks_) return;
+// Whom the exchange waits for: from now on the client, or no longer.
+void ExchangeRecord::turn(bool blocked, MonoTime now) {
   client_blocks_ = blocked;
-  if (blocked)
+  if (blocked) {
     blocked_since_ = now;
-  else
+  } else {
     blocked_ += now - blocked_since_;
+    client_time_ += now - blocked_since_;
+  }
+}
+
+bool ExchangeRecord::client_took_most(MonoTime now) const {
+  const Duration blocked_now = client_blocks_ ? now - blocked_since_ : Duration{};
+  return (client_time_ + blocked_now) * 2 >= now - start_;
 }
 
 Duration ExchangeRecord::age(MonoTime now) const {
@@ -69,7 +76,7 @@ void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t 
   seen.code = status_;
   const bool error = stats::is_version_error(outcome) || (status_ && model_->error_code(status_));
   seen.error = error && !excused_;
-  seen.evidence = !overridden_;
+  seen.evidence = evidence_;
   seen.counted_slow_slo = counted_slo_;
   seen.counted_slow_trigger = counted_trigger_;
   seen.first_byte = first_byte_;
@@ -85,7 +92,7 @@ void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t 
 }
 
 bool ExchangeRecord::waiting() const {
-  if (finished_ || !version_ || overridden_ || sent_ == MonoTime{}) return false;
+  if (finished_ || !version_ || !evidence_ || sent_ == MonoTime{}) return false;
   const stats::LatencyBounds& bounds = version_->stats->latency->bounds;
   return bounds.slo.count() > 0 && !((bounds.of_first_byte || streamed_) && first_byte_);
 }

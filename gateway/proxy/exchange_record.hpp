@@ -18,13 +18,15 @@ using base::MonoTime;
 
 class ExchangeRecord {
  public:
-  ExchangeRecord(std::size_t worker, MonoTime start) : worker_(worker), start_(start) {}
+  ExchangeRecord(std::size_t worker, MonoTime start)
+      : worker_(worker), start_(start), blocked_since_(start) {}
   ~ExchangeRecord();
   ExchangeRecord(const ExchangeRecord&) = delete;
   ExchangeRecord& operator=(const ExchangeRecord&) = delete;
 
   /// The request is on its way to this version: in flight there. A second call moves it.
-  void picked(const traffic::Model& model, const traffic::Version& version, bool overridden);
+  /// `evidence`: what becomes of it says something about the version.
+  void picked(const traffic::Model& model, const traffic::Version& version, bool evidence);
   /// The pick is taken back before its head was sent: no longer in flight anywhere.
   void unpicked();
 
@@ -35,8 +37,12 @@ class ExchangeRecord {
   void first_content(MonoTime now);
   /// The end that comes says nothing of the version: no error, whatever its outcome.
   void excuse() { excused_ = true; }
-  /// Waiting for a slow client is not the version's latency.
-  void client_blocks(bool blocked, MonoTime now);
+  /// Waiting for a slow client is not the version's latency. It begins so: with the request's head.
+  void client_blocks(bool blocked, MonoTime now) {
+    if (blocked != client_blocks_) turn(blocked, now);
+  }
+  /// Whether at least half of the exchange so far was spent waiting for the client.
+  bool client_took_most(MonoTime now) const;
 
   /// The one charge. The first call counts; later ones are ignored. `error`: counts as an error of
   /// the version besides what the outcome says (errors.also).
@@ -57,6 +63,7 @@ class ExchangeRecord {
   const traffic::Version* in_flight() const { return in_flight_; }
 
  private:
+  void turn(bool blocked, MonoTime now);
   Duration age(MonoTime now) const;
   bool waiting() const;
 
@@ -65,12 +72,12 @@ class ExchangeRecord {
   const traffic::Model* model_ = nullptr;  // pinned by the exchange
   const traffic::Version* version_ = nullptr;
   const traffic::Version* in_flight_ = nullptr;
-  MonoTime sent_{}, blocked_since_{};
-  Duration blocked_{};
+  MonoTime sent_{}, blocked_since_;
+  Duration blocked_{}, client_time_{};  // since the request was sent; since the start
   std::optional<Duration> first_byte_;
   std::uint16_t status_ = 0;
   stats::Outcome outcome_ = stats::Outcome::gateway_error;
-  bool overridden_ = false, streamed_ = false, client_blocks_ = false, finished_ = false;
+  bool evidence_ = true, streamed_ = false, client_blocks_ = true, finished_ = false;
   bool excused_ = false;
   bool counted_slo_ = false, counted_trigger_ = false;
 };

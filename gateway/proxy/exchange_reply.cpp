@@ -80,6 +80,7 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
   if (upload_->bytes_moved() != before && !download_) progress_at_ = now;
   waits_for_client_ = progress == Relay::Progress::want_input;
   upload_gave_way_ = progress == Relay::Progress::gave_way;
+  if (!download_) record_.client_blocks(waits_for_client_, now);
   switch (progress) {
     case Relay::Progress::done:
       upload_done_ = true;
@@ -209,7 +210,7 @@ Exchange::Reply Exchange::reply_expired(MonoTime now) {
                   Outcome::client_abort);
   if (now >= total_deadline())
     return refuse(504, "upstream_total_timeout",
-                  "the model server did not finish within timeouts.total", Outcome::timeout_total);
+                  "the model server did not finish within timeouts.total", total_outcome(now));
   if (!uploading)
     return refuse(504, "upstream_first_byte_timeout",
                   "the model server did not answer within timeouts.first_byte",
@@ -221,6 +222,11 @@ Exchange::Reply Exchange::reply_expired(MonoTime now) {
 MonoTime Exchange::total_deadline() const {
   const Duration total = model_->settings.timeouts.total;
   return total.count() > 0 ? record_.start() + total : MonoTime::max();
+}
+
+// A client that has used up the time itself left the version none.
+Outcome Exchange::total_outcome(MonoTime now) const {
+  return record_.client_took_most(now) ? Outcome::client_abort : Outcome::timeout_total;
 }
 
 Exchange::Reply Exchange::refuse(std::uint16_t status, std::string_view code,

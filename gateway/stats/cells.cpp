@@ -107,7 +107,8 @@ void record(RequestCell& requests, LatencyCell& latency, const LatencyCells& epo
   requests.by_outcome[static_cast<std::size_t>(o.outcome)].add(n);
   requests.bytes_received.add(o.bytes_received * n);
   requests.bytes_sent.add(o.bytes_sent * n);
-  if (o.evidence && is_evidence(o.outcome)) {
+  const bool counted_4xx = o.outcome == Outcome::client_error && o.error;
+  if (o.evidence && (is_evidence(o.outcome) || counted_4xx)) {
     requests.evidence.add(n);
     if (o.error) requests.evidence_errors.add(n);
     if (o.error || is_too_slow(epoch.bounds, o)) requests.note_failure(o.at);

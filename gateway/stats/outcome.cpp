@@ -62,7 +62,8 @@ bool is_version_error(Outcome outcome) {
 }
 
 bool is_evidence(Outcome outcome) {
-  return outcome != Outcome::client_abort && outcome != Outcome::gateway_error;
+  return outcome != Outcome::client_error && outcome != Outcome::client_abort &&
+         outcome != Outcome::gateway_error;
 }
 
 }  // namespace canary::stats

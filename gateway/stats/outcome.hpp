@@ -1,4 +1,5 @@
-// One outcome per request. The last two never count against a version.
+// One outcome per request. The last two never count against a version, and a 4xx only where the
+// file says so.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +31,8 @@ std::string_view name(Outcome outcome);
 
 /// Whether the outcome counts as an error of the version that was picked.
 bool is_version_error(Outcome outcome);
-/// Whether the outcome says anything about the version at all.
+/// Whether the outcome, where it is no error, says anything about the version at all. A 4xx does
+/// not: whoever can ask for what there is not would thin out the errors of a broken version.
 bool is_evidence(Outcome outcome);
 
 }  // namespace canary::stats

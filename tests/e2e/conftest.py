@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 
+from echo_server import EchoServer  # noqa: E402
 from gateway import Gateway  # noqa: E402
 from model_server import ModelServer  # noqa: E402
 from upstream import Upstream  # noqa: E402
@@ -49,6 +50,15 @@ def upstreams():
     yield start
     for upstream in started:
         upstream.close()
+
+
+@pytest.fixture
+def echoes():
+    """(v1, v2): servers that say who they are and what they were asked."""
+    servers = [EchoServer("comp-critic_v1"), EchoServer("comp-critic_v2")]
+    yield servers
+    for server in servers:
+        server.close()
 
 
 @pytest.fixture(scope="module")

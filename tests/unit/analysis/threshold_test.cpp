@@ -44,6 +44,29 @@ TEST_CASE("the error rate is judged against two limits, and the reason carries t
   }
 }
 
+TEST_CASE("a failure is shared when the canary's share is stable's, within a limit and chance") {
+  struct Row {
+    Share canary, stable;
+    bool shared;
+  };
+  const Row rows[] = {
+      {{50, 50}, {50, 50}, true},
+      {{30, 100}, {300, 1000}, true},
+      {{4, 100}, {20, 1000}, true},     // twice as many, by chance
+      {{100, 100}, {20, 1000}, false},  // stable's 2% is no excuse for all of them
+      {{20, 20}, {2, 100}, false},
+      {{300, 1000}, {20, 1000}, false},
+      {{0, 100}, {50, 100}, true},                       // better than stable
+      {{24'000, 1'000'000}, {20'000, 1'000'000}, true},  // within the limit, however certain
+      {{40'000, 1'000'000}, {20'000, 1'000'000}, false},
+      {{10, 10}, {0, 0}, false},
+      {{0, 0}, {10, 10}, false}};
+  for (const Row& row : rows) {
+    CAPTURE(row.canary.bad, row.canary.of, row.stable.bad, row.stable.of);
+    CHECK(is_shared(row.canary, row.stable, 0.005) == row.shared);
+  }
+}
+
 TEST_CASE("a limit that came from per cent still equals the ratio it names") {
   for (int tenths = 1; tenths <= 1000; ++tenths) {
     const Thresholds limits{0, tenths / 10.0 / 100.0, 1, 1min};

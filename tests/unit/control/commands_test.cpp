@@ -182,6 +182,35 @@ TEST_CASE("a failure that stable shares is not the canary's") {
   CHECK(house.effective() == 1000);
 }
 
+TEST_CASE("what stable fails a little does not excuse a canary that fails always") {
+  const TempDir dir;
+  House house(dir);
+  house.write({});
+  house.start();
+  house.observe("m_v1", 10, true);
+  house.observe("m_v1", 190, false);
+  house.observe("m_v2", 50, true);
+  house.run_until([&] { return house.model().rollout.latched; });
+  CHECK_THAT(house.model().rollout.reason, Catch::Contains("far more than stable: error rate 5%"));
+  CHECK(house.controller->rollbacks()[0].trigger == "error_rate");
+}
+
+TEST_CASE("a new canary is compared with stable over its own time") {
+  const TempDir dir;
+  House house(dir);
+  house.write({});
+  house.start();
+  house.observe("m_v1", 1000, false);
+  Yaml yaml;
+  yaml.canary = "m_v3";
+  house.write(yaml);
+  house.reload();
+  house.observe("m_v1", 50, true);
+  house.observe("m_v3", 50, true);
+  house.run_until([&] { return house.model().criteria[0].samples == 50; });
+  CHECK(house.model().criteria[0].verdict == analysis::Verdict::inconclusive);
+}
+
 TEST_CASE("a slow canary is taken out by its p95") {
   const TempDir dir;
   House house(dir);

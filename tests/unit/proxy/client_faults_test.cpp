@@ -1,6 +1,7 @@
 // What clients do wrong, or stop doing: never the version's fault.
 #include <catch2/catch.hpp>
 
+#include "proxy/exchange_record.hpp"
 #include "support/running_worker.hpp"
 
 namespace canary::proxy {
@@ -107,6 +108,58 @@ TEST_CASE("timeouts.total is not held against the version while the client stall
   RunningWorker gateway(config);
   CHECK(Client(gateway.port).ask(chunked_post + "4\r\npart\r\n").status() == 408);
   check_not_charged(gateway);
+}
+
+TEST_CASE("timeouts.total is the client's fault when it has used up the time itself") {
+  struct Row {
+    int head, upload, answer, slow_reader;  // ms
+    bool clients;
+  };
+  const Row rows[] = {{0, 0, 1000, 0, false},     {900, 0, 100, 0, true},
+                      {0, 900, 100, 0, true},     {0, 400, 600, 0, false},
+                      {0, 0, 100, 900, true},     {200, 200, 500, 100, true},
+                      {100, 100, 600, 200, false}};
+  for (const Row& row : rows) {
+    CAPTURE(row.head, row.upload, row.answer, row.slow_reader);
+    MonoTime now{std::chrono::hours(1)};
+    ExchangeRecord record(0, now);
+    const auto pass = [&](int ms) { return now += std::chrono::milliseconds(ms); };
+    record.client_blocks(false, pass(row.head));
+    record.client_blocks(true, now);
+    record.client_blocks(false, pass(row.upload));
+    record.request_sent(now);
+    record.client_blocks(true, pass(row.answer));
+    CHECK(record.client_took_most(pass(row.slow_reader)) == row.clients);
+  }
+}
+
+TEST_CASE("A client that leaves in the middle of a failure does not undo it") {
+  Gate ended;
+  Upstream upstream(reads_on(ended, "HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\npart"));
+  RunningWorker gateway(one_model(upstream.port));
+  Client client(gateway.port);
+  client.send(get("/"));
+  Message head;
+  REQUIRE(read_head(client, head));
+  client.close();
+  CHECK(ended.wait());
+  REQUIRE(gateway.eventually([&] { return gateway.stable().charges() > 0; }));
+  CHECK(gateway.stable().by_code == std::map<std::string, std::uint64_t>{{"server_error 500", 1}});
+  CHECK(gateway.stable().errors == 1);
+}
+
+TEST_CASE("Requests that do not ask the model are no evidence") {
+  const std::string method = GENERATE("HEAD", "OPTIONS", "TRACE");
+  Upstream upstream(always("HTTP/1.1 204 No Content\r\n\r\n"));
+  RunningWorker gateway(one_model(upstream.port));
+  Client client(gateway.port);
+  client.send(method + " /x HTTP/1.1\r\nHost: gw\r\n\r\n");
+  Message head;
+  REQUIRE(read_head(client, head));
+  CHECK(head.status() == 204);
+  REQUIRE(gateway.eventually([&] { return gateway.stable().charges() == 1; }));
+  CHECK(gateway.stable().evidence == 0);
+  CHECK(gateway.stable().samples == 0);
 }
 
 TEST_CASE("A client that stops reading is dropped after body_idle") {

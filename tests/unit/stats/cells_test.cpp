@@ -97,7 +97,7 @@ TEST_CASE("evidence leaves out what says nothing about the version", "[cells]") 
     std::uint64_t counted, errors;
   };
   const Row rows[] = {{Outcome::ok, false, true, 1, 0},
-                      {Outcome::client_error, false, true, 1, 0},
+                      {Outcome::client_error, false, true, 0, 0},
                       {Outcome::client_error, true, true, 1, 1},  // errors.also
                       {Outcome::server_error, true, true, 1, 1},
                       {Outcome::server_error, true, false, 0, 0},  // the client chose the version

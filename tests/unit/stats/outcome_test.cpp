@@ -12,7 +12,7 @@ TEST_CASE("each outcome has its name and says whose fault it was", "[outcome]") 
     bool version_error, evidence;
   };
   const Row rows[] = {{Outcome::ok, "ok", false, true},
-                      {Outcome::client_error, "client_error", false, true},
+                      {Outcome::client_error, "client_error", false, false},
                       {Outcome::overload, "overload", true, true},
                       {Outcome::server_error, "server_error", true, true},
                       {Outcome::connect_error, "connect_error", true, true},
