@@ -20,7 +20,6 @@ using stats::Outcome;
 
 constexpr std::size_t least_room = 4 << 10;
 
-
 // These do not ask the model: answers that cost nothing would make a broken version look better.
 bool asks_the_model(const http::RequestHead& head) {
   return !head.is_head && head.method != "OPTIONS" && head.method != "TRACE";

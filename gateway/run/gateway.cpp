@@ -143,6 +143,7 @@ class Gateway {
     auto journal = store::Journal::open(state_dir_->path());
     if (!journal) return journal.error();
     journal_ = std::move(*journal);
+    if (journal_.lost) log::error("state_lost", {{"kept_aside", journal_.kept_aside}});
     if (config.access_log) {
       auto access_log = log::AccessLogWriter::open(config.access_log->path);
       if (!access_log) return access_log.error();
