@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fuzzes each target of tests/fuzz for some seconds: tests/fuzz.sh [seconds per target, 60]
+# Fuzzes each target of tests/fuzz for some seconds: tests/fuzz.sh [seconds per target, 60; 0: builds
+# them and no more]
 # What it learns stays in build/fuzz; an input that breaks something is left there and named.
 set -eu
 seconds=${1:-60}
@@ -13,6 +14,7 @@ cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 # shellcheck disable=SC2086 # one argument per target
 ninja -C "$build" $targets
 
+[ "$seconds" -gt 0 ] || exit 0
 for target in $targets; do
   echo "== $target, $seconds s"
   mkdir -p "$build/corpus/$target"

@@ -29,15 +29,15 @@ if(CANARY_CI)
     add_test(NAME asan.${target}
       COMMAND ${CANARY_STEADY_ADDRESSES} ${CMAKE_SOURCE_DIR}/build/asan/tests/${target})
     set_tests_properties(asan.${target} PROPERTIES
-      TIMEOUT 300 LABELS asan ENVIRONMENT "${CANARY_ASAN_ENVIRONMENT}")
+      PROCESSORS 2 TIMEOUT 300 LABELS asan ENVIRONMENT "${CANARY_ASAN_ENVIRONMENT}")
   endforeach()
   foreach(target ${tsan_units})
     add_test(NAME tsan.${target}
       COMMAND ${CANARY_STEADY_ADDRESSES} ${CMAKE_SOURCE_DIR}/build/tsan/tests/${target})
     set_tests_properties(tsan.${target} PROPERTIES
-      TIMEOUT 300 LABELS tsan ENVIRONMENT "${CANARY_TSAN_ENVIRONMENT}")
+      PROCESSORS 2 TIMEOUT 300 LABELS tsan ENVIRONMENT "${CANARY_TSAN_ENVIRONMENT}")
   endforeach()
   # Short; hours of it are tests/fuzz.sh's own business.
-  add_test(NAME fuzz COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz.sh 15)
-  set_tests_properties(fuzz PROPERTIES TIMEOUT 600 LABELS fuzz)
+  add_test(NAME fuzz COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz.sh 5)
+  set_tests_properties(fuzz PROPERTIES PROCESSORS 2 TIMEOUT 600 LABELS fuzz COST 40)
 endif()
