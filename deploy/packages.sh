@@ -23,8 +23,8 @@ quickstart=(curl procps python3 python3-numpy python3-fastapi python3-uvicorn)
 tests=(
   catch2 librapidcheck-dev clang-14 libclang-rt-14-dev llvm-14
   prometheus python3-pytest python3-jsonschema python3-yaml python3-websockets strace sqlite3 valgrind
+  libfaketime
 )
-
 loadtest=(nginx-light haproxy python3)
 
 usage() { sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; }

@@ -9,7 +9,6 @@ import time
 from client import Client
 from gateway import SANITIZED
 from trial import LONG, UNJUDGED, Trial, under_trial
-from waiting import wait_until
 
 PER_IDLE = 20 << 10  # bytes
 PER_SLOW = 128 << 10
@@ -86,29 +85,29 @@ def test_connections_come_and_go_by_the_thousand(gateways, echoes, tmp_path):
 
 
 def test_slow_readers_of_large_answers_take_bounded_memory(gateways, echoes, tmp_path):
-    """10 MiB each; they read 1 KiB per second, and at last all of it."""
-    count, lasts = (200, 10) if LONG else (40, 2)
+    """10 MiB each; they read 1 KiB per second. Workers keep some of the buffers for the next crowd,
+    which needs no more."""
+    count, lasts = (200, 10) if LONG else (40, 1)
     trial = start(gateways, echoes, tmp_path)
-    gateway = trial.gateway
     trial.fault()
-    before = gateway.rss_bytes()
-    with contextlib.ExitStack() as stack:
-        slow = [stack.enter_context(connect(gateway.data, 2 + number % 8, 4096))
-                for number in range(count)]
-        for connected in slow:
-            connected.sendall(b"GET /bytes/10485760 HTTP/1.1\r\nHost: a\r\n\r\n")
-        most = 0
-        for _ in range(lasts):
+    gateway, before = trial.gateway, trial.gateway.rss_bytes()
+    for crowd in range(2):
+        with contextlib.ExitStack() as stack:
+            slow = [stack.enter_context(connect(gateway.data, 2 + number % 8, 4096))
+                    for number in range(count)]
             for connected in slow:
-                assert connected.recv(1024)
-            most = max(most, gateway.rss_bytes())
-            time.sleep(1)
-        each = (most - before) / count
-        print(f"{count} slow readers, {each / 1024:.1f} KiB each")
-        assert each <= PER_SLOW or SANITIZED
-        hasty = Client(gateway.data)
-        assert len(hasty.ask("GET", "/bytes/10485760").body) == 10485760, "the quick are served"
-        hasty.close()
-    wait_until(lambda: gateway.metrics().sum("canary_gateway_in_flight_requests") <= trial.rate, 20)
+                connected.sendall(b"GET /bytes/10485760 HTTP/1.1\r\nHost: a\r\n\r\n")
+            for _ in range(lasts):
+                for connected in slow:
+                    assert connected.recv(1024)
+                time.sleep(1)
+            each = (gateway.rss_bytes() - before) / count
+            print(f"crowd {crowd}: {count} slow readers, {each / 1024:.1f} KiB each")
+            assert each <= PER_SLOW or SANITIZED
+            with Client(gateway.data) as hasty:
+                answer = hasty.ask("GET", "/bytes/10485760")
+                assert len(answer.body) == 10485760, "the quick are served"
+        if crowd == 0:
+            trial.rss = gateway.rss_bytes()
     trial.finish()
     assert not trial.failures()

@@ -42,7 +42,7 @@ def test_a_killed_canary_costs_what_was_in_flight_and_is_rolled_back(trial, echo
     echoes[1].start()
     resume(trial.gateway)
     wait_until(lambda: len(echoes[1].seen()) > 5, what="the mended canary is asked")
-    trial.finish()
+    trial.finish(timed=True)
     failed = trial.failures()
     assert {result.version for result in failed} <= {V2}, failed[:3]
     assert len(failed) <= 20, "what was in flight, and no more"
@@ -63,7 +63,7 @@ def test_a_hanging_canary_is_told_at_the_deadline_and_rolled_back(trial, echoes)
     assert trial.gateway.metrics().sum("canary_gateway_in_flight_requests", version=V2) == 0
     echoes[1].signal(signal.SIGCONT)  # its late answers are for nobody
     trial.last(0.5)
-    trial.finish()
+    trial.finish(timed=True)
     failed = trial.failures()
     assert failed and {(result.status, result.version) for result in failed} == {(504, V2)}
     took = [result.done_at - result.due_at for result in failed]
@@ -78,7 +78,7 @@ def test_resets_are_counted_once_and_no_post_is_sent_twice(trial, echoes):
     trial.fault()
     trial.last(LASTS)
     echoes[1].behave()
-    trial.finish()
+    trial.finish(timed=True)
     failed = trial.failures()
     assert len(failed) > LASTS * RATE / 30
     assert {(result.status, result.code) for result in failed} == {(502, "upstream_reset")}
@@ -97,7 +97,7 @@ def test_a_canary_that_takes_no_connection_costs_one_connect_timeout(trial):
     metrics = trial.gateway.metrics()
     assert metrics.sum("canary_gateway_in_flight_requests", version=V2) < trial.rate
     assert trial.gateway.descriptors() < trial.descriptors + trial.rate
-    trial.finish()
+    trial.finish(timed=True)
     full.close()
     failed = trial.failures()
     assert {(r.status, r.code, r.version) for r in failed} == {
@@ -116,7 +116,7 @@ def test_a_refusing_canary_is_told_at_once_without_a_busy_loop(trial, echoes):
     echoes[1].behave()
     back = len(echoes[1].seen())
     wait_until(lambda: len(echoes[1].seen()) > back + 5, 10, "the canary is asked again")
-    trial.finish()
+    trial.finish(timed=True)
     failed = trial.failures()
     codes = collections.Counter((result.status, result.code) for result in failed)
     assert set(codes) <= {(502, "upstream_connect_failed"), (502, "upstream_reset")}, codes
@@ -141,7 +141,7 @@ def test_when_both_are_dead_nothing_is_decided(trial, echoes):
     wait_until(lambda: trial.gateway.ask("GET", "/echo?x").status == 200, 10, "they are back")
     trial.last(0.5)
     assert trial.gateway.model()["weight"]["effective"] == 50
-    trial.finish()
+    trial.finish(timed=True)
     failed = [r for r in trial.failures() if r.code != "upstream_reset"]
     assert {(r.status, r.code) for r in failed} == {(502, "upstream_connect_failed")}
     assert {r.version for r in failed} == {V1}, "stable was tried for every one of them"

@@ -210,12 +210,14 @@ def test_a_hundred_reloads_a_second_under_load(gateway):
 def test_broken_and_good_files_in_turn_under_load(gateway):
     load = Load(gateway.data, "GET", "/", connections=4).start()
     wait_until(lambda: load.count() > 100)
+    before = gateway.descriptors()
     for number in range(40):
         gateway.write("models: [" if number % 2 else with_percentage(gateway, 20 + number))
         gateway.admin_ask("POST", "/internal/reload", {})
     gateway.reload(with_percentage(gateway, 77))
     gateway.wait_applied(77)
     assert not failures(load.stop())
+    wait_until(lambda: gateway.descriptors() <= before, what="no descriptor is left over")
 
 
 def test_a_reload_moves_requests_to_new_endpoints_without_a_failure(gateway, upstreams):

@@ -14,6 +14,7 @@ from client import parse_head
 from waiting import die_with_parent
 
 PATIENCE = 30  # seconds until a client gives up
+AT_ONCE = 1000  # requests that may wait: where more are due this process is too slow, and is late
 IDLE = 20  # seconds that a connection may be kept: less than the gateway keeps it
 
 # `due_at` and `done_at` are CLOCK_MONOTONIC; `version` is X-Model-Version; `code` is that of the
@@ -108,8 +109,9 @@ class Caller:
         while not self.stopping.is_set():
             number += 1
             due_at = began + number / self.rate
-            if (early := due_at - time.monotonic()) > 0:
-                await asyncio.sleep(early)
+            await asyncio.sleep(max(0.0, due_at - time.monotonic()))
+            if len(asking) >= AT_ONCE:
+                await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
             task = loop.create_task(self.ask(number, due_at))
             asking.add(task)
             task.add_done_callback(asking.discard)

@@ -50,7 +50,9 @@ class Trial:
         """Lets the load go on for so long."""
         time.sleep(seconds)
 
-    def finish(self, logged=True):
+    def finish(self, logged=True, timed=False):
+        """`logged`: the access log tells everything. `timed`: the fault costs this machine nothing (a
+        crowd of clients does), so that the long version may judge times."""
         self.results = self.load.stop()
         wrong = [result for result in self.results if result.wrong]
         assert not wrong, wrong[:3]
@@ -58,7 +60,7 @@ class Trial:
         if logged:
             self.reconcile()
         self.nothing_left()
-        self.tell()
+        self.tell(timed)
         return self.results
 
     def reconcile(self):
@@ -106,14 +108,14 @@ class Trial:
         return [r for r in self.results if (r.error or r.status != 200)
                 and (version is None or r.version == version)]
 
-    def tell(self):
+    def tell(self, timed):
         """Times depend on the machine, so they are told, and judged by the long version alone."""
         before, since = quantile(self.before(), 0.99), quantile(self.since(), 0.99)
         statuses = dict(collections.Counter(result.status for result in self.results))
         print(f"{len(self.results)} requests {statuses}; stable's p99 {before:.1f} ms before, "
               f"{since:.1f} ms since the fault; RSS {self.rss >> 10} -> "
               f"{self.gateway.rss_bytes() >> 10} KiB")
-        if LONG and not SANITIZED:
+        if LONG and timed and not SANITIZED:
             assert since < 2 * before + 50, "the unaffected version is as quick as before"
 
 
