@@ -5,6 +5,7 @@
 #   deploy/packages.sh build          compile the gateway
 #   deploy/packages.sh quickstart     the model servers and tools of deploy/quickstart.sh
 #   deploy/packages.sh test           all that tests/run.sh uses (includes build and quickstart)
+#   deploy/packages.sh coverage       what tests/coverage.sh uses beside that
 #   deploy/packages.sh loadtest       the peers of loadtest/compare.sh
 #
 # Several purposes may be named at once. Needs root (or sudo) only when something is missing.
@@ -25,9 +26,10 @@ tests=(
   prometheus python3-pytest python3-jsonschema python3-yaml python3-websockets strace sqlite3 valgrind
   libfaketime
 )
+coverage=(gcovr)
 loadtest=(nginx-light haproxy python3)
 
-usage() { sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; }
+usage() { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; }
 
 wanted=()
 for purpose in "$@"; do
@@ -36,6 +38,7 @@ for purpose in "$@"; do
     build) wanted+=("${build[@]}") ;;
     quickstart) wanted+=("${build[@]}" "${quickstart[@]}") ;;
     test) wanted+=("${build[@]}" "${quickstart[@]}" "${tests[@]}") ;;
+    coverage) wanted+=("${coverage[@]}") ;;
     loadtest) wanted+=("${loadtest[@]}") ;;
     -h | --help) usage; exit 0 ;;
     *) echo "packages.sh: unknown purpose '$purpose'" >&2; usage >&2; exit 2 ;;
