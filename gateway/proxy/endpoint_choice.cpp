@@ -20,7 +20,7 @@ bool is_local_shortage(int error) {
          error == EADDRNOTAVAIL;
 }
 
-const traffic::Endpoint* EndpointChoice::next(MonoTime now) {
+const traffic::Endpoint* EndpointChoice::next_of_several(MonoTime now) {
   if (level_ == Level::healthy) {
     if (const traffic::Endpoint* found = pick(now)) return found;
     all_out_ = tried_ == 0;

@@ -34,7 +34,9 @@ class EndpointChoice {
 
   /// The next to try; nullptr: there is none left. Every one is followed by ended() or by an idle
   /// connection that is used, which only in_use() ones may.
-  const traffic::Endpoint* next(MonoTime now);
+  const traffic::Endpoint* next(MonoTime now) {
+    return tried_ == 0 && only_one() ? begin_only() : next_of_several(now);
+  }
   bool in_use() const { return how_ == Try::in_use; }
   /// How connecting to it ended: 0, ECANCELED when it was not our business to wait for it, or
   /// errno.
@@ -43,6 +45,20 @@ class EndpointChoice {
   bool all_out() const { return all_out_; }
 
  private:
+  // The usual case, which must cost next to nothing: one endpoint, and nothing against it.
+  bool only_one() const {
+    if (version_.endpoints.size() != 1) return false;
+    const traffic::Endpoint& only = version_.endpoints.front();
+    const UpstreamPool::Slot* slot = means_.pool.find(only.id);
+    return slot && !slot->ejection.ejected() &&
+           (!only.health || only.health->healthy.load(std::memory_order_relaxed));
+  }
+  const traffic::Endpoint* begin_only() {
+    tried_ = 1;
+    current_ = &version_.endpoints.front();
+    return current_;
+  }
+  const traffic::Endpoint* next_of_several(MonoTime now);
   // Whom a request may be sent to, from strict to lenient.
   enum class Level : std::uint8_t { healthy, probes_ignored, last_resort };
   bool open(std::size_t index, MonoTime now) const;
