@@ -48,7 +48,7 @@ struct Options {
 struct Connection {
   int fd = -1;
   bool busy = false;
-  std::string head;      // of the answer, until it is whole
+  std::string head;  // of the answer, until it is whole
   std::size_t body_left = 0;
   bool in_body = false;
   Clock::time_point due;
@@ -125,8 +125,8 @@ class Load {
     connection.head.clear();
     connection.in_body = false;
     for (std::size_t sent = 0; sent < request_.size();) {
-      const auto n = ::send(connection.fd, request_.data() + sent, request_.size() - sent,
-                            MSG_NOSIGNAL);
+      const auto n =
+          ::send(connection.fd, request_.data() + sent, request_.size() - sent, MSG_NOSIGNAL);
       if (n < 0) return broken(connection);
       sent += static_cast<std::size_t>(n);
     }

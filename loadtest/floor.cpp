@@ -89,8 +89,7 @@ int main(int argc, char** argv) {
         ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         auto* client = new Side{fd, nullptr, {}};
         client->other = new Side{make_socket(), client, {}};
-        ::connect(client->other->fd, reinterpret_cast<const sockaddr*>(&upstream),
-                  sizeof upstream);
+        ::connect(client->other->fd, reinterpret_cast<const sockaddr*>(&upstream), sizeof upstream);
         add(epoll, *client);
         add(epoll, *client->other);
         continue;

@@ -35,7 +35,21 @@ class EndpointChoice {
   /// The next to try; nullptr: there is none left. Every one is followed by ended() or by an idle
   /// connection that is used, which only in_use() ones may.
   const traffic::Endpoint* next(MonoTime now) {
-    return tried_ == 0 && only_one() ? begin_only() : next_of_several(now);
+    if (tried_ != 0) return next_of_several(now);
+    current_ = only(version_, means_.pool);
+    if (!current_) return next_of_several(now);
+    tried_ = 1;
+    return current_;
+  }
+  /// The usual case, which must cost next to nothing: the version has one endpoint, and nothing is
+  /// against it. Else nullptr.
+  static const traffic::Endpoint* only(const traffic::Version& version, UpstreamPool& pool) {
+    if (version.endpoints.size() != 1) return nullptr;
+    const traffic::Endpoint& only = version.endpoints.front();
+    const UpstreamPool::Slot* slot = pool.find(only.id);
+    if (!slot || slot->ejection.ejected()) return nullptr;
+    const bool healthy = !only.health || only.health->healthy.load(std::memory_order_relaxed);
+    return healthy ? &only : nullptr;
   }
   bool in_use() const { return how_ == Try::in_use; }
   /// How connecting to it ended: 0, ECANCELED when it was not our business to wait for it, or
@@ -45,19 +59,6 @@ class EndpointChoice {
   bool all_out() const { return all_out_; }
 
  private:
-  // The usual case, which must cost next to nothing: one endpoint, and nothing against it.
-  bool only_one() const {
-    if (version_.endpoints.size() != 1) return false;
-    const traffic::Endpoint& only = version_.endpoints.front();
-    const UpstreamPool::Slot* slot = means_.pool.find(only.id);
-    return slot && !slot->ejection.ejected() &&
-           (!only.health || only.health->healthy.load(std::memory_order_relaxed));
-  }
-  const traffic::Endpoint* begin_only() {
-    tried_ = 1;
-    current_ = &version_.endpoints.front();
-    return current_;
-  }
   const traffic::Endpoint* next_of_several(MonoTime now);
   // Whom a request may be sent to, from strict to lenient.
   enum class Level : std::uint8_t { healthy, probes_ignored, last_resort };

@@ -46,7 +46,8 @@ reactor::Task<bool> Exchange::serve(Session& session) {
   self.record_.client_blocks(false, self.worker_.reactor().now());
   bool forward = self.refused_.status == 0 && self.admit();
   while (forward) {
-    forward = co_await self.reach();
+    forward = self.choose();
+    if (forward && !self.take_idle()) forward = co_await self.reach();
     if (!forward) break;
     self.send_request();
     const Reply reply = co_await self.await_reply();
@@ -231,9 +232,18 @@ bool Exchange::trusts_peer() const {
   });
 }
 
+// The usual way to a connection: one endpoint, and an idle connection to it.
+bool Exchange::take_idle() {
+  if (retried_) return false;
+  endpoint_ = EndpointChoice::only(*version_, worker_.upstreams());
+  if (endpoint_) upstream_ = worker_.upstreams().take(endpoint_->id);
+  if (upstream_) upstream_->socket.owner = &session_.as_owner();
+  return static_cast<bool>(upstream_);
+}
+
+// Any other way, from a version that was picked.
 reactor::Task<bool> Exchange::reach() {
   for (;;) {
-    if (!choose()) co_return false;
     const Reached reached = co_await reach_version();
     switch (reached) {
       case Reached::connected:
@@ -247,6 +257,7 @@ reactor::Task<bool> Exchange::reach() {
         if (!fail_over()) co_return false;
         break;
     }
+    if (!choose()) co_return false;
   }
 }
 

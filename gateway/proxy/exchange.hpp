@@ -59,6 +59,7 @@ class Exchange {
     const std::uint32_t most = model_->settings.upstream.max_in_flight;
     return most == 0 || version_->stats->within(most) || shed();
   }
+  bool take_idle();             // false: nothing is to be had at once
   reactor::Task<bool> reach();  // false: refused_
   reactor::Task<Reached> reach_version();
   reactor::Task<int> connect(const traffic::Endpoint& endpoint);

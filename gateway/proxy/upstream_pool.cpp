@@ -130,8 +130,8 @@ void UpstreamPool::clear() {
 }
 
 bool UpstreamPool::give_up_idle() {
-  const bool any =
-      std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.idle.size() > 0; });
+  const bool any = std::any_of(slots_.begin(), slots_.end(),
+                               [](const Slot& slot) { return slot.idle.size() > 0; });
   clear();
   return any;
 }

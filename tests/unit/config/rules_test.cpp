@@ -80,9 +80,9 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
     INFO(lines);
     CHECK(short_errors(under_model(lines)) == errors);
   }
-  for (const auto* off : {"quality: []", "triggers: { critical_bug: false }",
-                          "upstream: { on_client_abort: 'cancel' }",
-                          "judge: { method: threshold }"})
+  for (const auto* off :
+       {"quality: []", "triggers: { critical_bug: false }",
+        "upstream: { on_client_abort: 'cancel' }", "judge: { method: threshold }"})
     CHECK(short_errors(under_model(off)).empty());
 }
 
