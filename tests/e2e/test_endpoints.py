@@ -13,7 +13,7 @@ from upstream import FullBacklog, Upstream, refused_url, response
 from waiting import wait_until
 
 V1, V2 = "comp-critic_v1", "comp-critic_v2"
-PROBES = {"path": "/ready", "interval": "500ms", "timeout": "500ms"}
+PROBES = {"path": "/ready", "interval": "250ms", "timeout": "250ms"}
 STATES = "canary_gateway_endpoints"
 
 
@@ -157,11 +157,12 @@ def test_behind_the_back_off_one_request_at_a_time_finds_out(gateways, servers):
     wait_until(lambda: connecting(gateway, port) == 0, 5, "what began before has ended")
     seen = []
 
-    def tried_again():
+    def over():
         seen.append(connecting(gateway, port))
-        return seen[-1] > 0 and len(seen) > 100
+        return seen[-1] == 0
 
-    wait_until(tried_again, 20, "a request finds out")
+    wait_until(lambda: not over(), 20, "a request finds out")
+    wait_until(over, 20, "it is told, and the back-off begins anew")
     assert max(seen) == 1, "one request of eight"
     assert not failures(load.stop())
     full.close()
@@ -221,7 +222,7 @@ def test_an_only_endpoint_that_restarts_is_found_by_the_next_request(gateways, s
 def test_while_a_last_resort_waits_the_others_are_told_at_once(gateways):
     full = FullBacklog()
     gateway = gateways(one_model(full.url, model={
-        "timeouts": {"connect": "5s"}, "health": {"eject_after_failures": 1}},
+        "timeouts": {"connect": "2s"}, "health": {"eject_after_failures": 1}},
         data={"workers": 1}))
     assert gateway.ask().status == 504
     wait_until(lambda: endpoints(gateway)[full.url][0] == "ejected", 5)

@@ -25,7 +25,9 @@ from gateway import BINARY  # noqa: E402
 from waiting import die_with_parent, wait_until  # noqa: E402
 
 BUDGET = HERE / "budget.json"
-TOLERANCE = 0.01  # how far two runs of the same binary may differ
+# How far two runs of the same binary may differ. How often the loop goes round for a connection
+# depends on which of its packets come together.
+TOLERANCE = {"get": 0.01, "post_4k": 0.01, "chunked_answer": 0.01, "new_connection": 0.05}
 WARM_UP, REQUESTS = 200, 1000
 
 HEAD = "Host: 127.0.0.1\r\nX-User-Id: user-17\r\nAccept: */*\r\nUser-Agent: loadtest\r\n"
@@ -176,7 +178,7 @@ def main():
     exceeded = False
     for name, count in seen.items():
         most = budget.get(name)
-        over = most is not None and count > most * (1 + TOLERANCE)
+        over = most is not None and count > most * (1 + TOLERANCE[name])
         exceeded |= over
         print(f"{name:16} {count:7} instructions per request, budget {most}"
               + (": exceeded" if over else ""))

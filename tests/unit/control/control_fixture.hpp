@@ -154,6 +154,7 @@ class House {
     };
     parts.quality = [this](const std::string&) { return quality; };
     parts.send_probe = send_probe;
+    parts.tick_interval = std::chrono::milliseconds(1);  // time is the test's clock, not this one
     controller.emplace(std::move(parts));
   }
 

@@ -1,15 +1,11 @@
 // kill -9 at random moments of a rollout with a plan, a ladder and receivers of messages, in a
 // process of its own: no weight is raised, a decided rollback stays decided, and nobody is told of
 // one rollback under two ids.
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <csignal>
 #include <cstring>
 
 #include "base/random.hpp"
+#include "support/forked.hpp"
 #include "unit/control/control_fixture.hpp"
 
 #if defined(__has_feature)
@@ -33,21 +29,7 @@ struct Witness {
   char id[64];                         // and the id it had
 };
 
-class SharedWitness {
- public:
-  SharedWitness()
-      : memory_(::mmap(nullptr, sizeof(Witness), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                       -1, 0)) {
-    REQUIRE(memory_ != MAP_FAILED);
-  }
-  SharedWitness(const SharedWitness&) = delete;
-  SharedWitness& operator=(const SharedWitness&) = delete;
-  ~SharedWitness() { ::munmap(memory_, sizeof(Witness)); }
-  Witness* operator->() const { return static_cast<Witness*>(memory_); }
-
- private:
-  void* memory_;
-};
+using SharedWitness = support::SharedMemory<Witness>;
 
 Yaml with_plan(bool gradual, int attempt) {
   Yaml yaml;
@@ -88,8 +70,7 @@ void happen(House& house, base::Random& random, int& attempt) {
   }
 }
 
-[[noreturn, maybe_unused]] void live_and_die(const TempDir& dir, std::uint64_t seed,
-                                             SharedWitness& witness) {
+[[maybe_unused]] int live_and_die(const TempDir& dir, std::uint64_t seed, SharedWitness& witness) {
   base::Random random(seed);
   House house(dir);
   const bool die_in_publish = random.below(3) == 0;
@@ -98,7 +79,7 @@ void happen(House& house, base::Random& random, int& attempt) {
     // A lowering has its slot by now; what opens the latch is committed, and may take effect.
     const auto state = house.model().rollout;
     witness->decided = state.latched || rollout::on_ladder(state);
-    if (die_in_publish && --left <= 0) ::raise(SIGKILL);
+    if (die_in_publish && --left <= 0) support::die();
     witness->weight = house.plane.weight();
   };
   house.notifier.on_send = [&](const notify::Message& message) {
@@ -109,17 +90,17 @@ void happen(House& house, base::Random& random, int& attempt) {
   int attempt = 1;
   house.start();
   for (int i = 0; i < 1000; ++i) {
-    if (!die_in_publish && --left <= 0) ::raise(SIGKILL);
+    if (!die_in_publish && --left <= 0) support::die();
     happen(house, random, attempt);
     for (std::uint32_t turns = random.below(4); turns > 0; --turns) {
       house.io.restart();
-      house.io.run_one_for(2ms);
+      house.io.run_one_for(1ms);
     }
     if (random.below(3) != 0) house.plane.apply();
     house.clock.advance(1s);
     house.controller->tick();
   }
-  ::_exit(3);
+  return 3;
 }
 
 }  // namespace
@@ -138,14 +119,10 @@ TEST_CASE("kill -9 at random moments of a plan: nothing rises, and a rollback ke
       first.start();
       witness->weight = first.effective();
     }
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) live_and_die(dir, seed, witness);
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
     CAPTURE(seed);
-    REQUIRE(WIFSIGNALED(status));
-    REQUIRE(WTERMSIG(status) == SIGKILL);
+    const auto ending = support::in_child([&] { return live_and_die(dir, seed, witness); });
+    INFO(ending.text());
+    REQUIRE(ending.killed);
 
     // The file as it was in force: an edit that was not taken up yet is the operator's own raise.
     const auto accepted = support::read_file(dir / "state" / "last-accepted.yaml");

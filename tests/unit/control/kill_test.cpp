@@ -1,13 +1,9 @@
 // kill -9 at random moments of a real process: the next one never has more weight than the last
 // table the dead one published.
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <csignal>
 
 #include "base/random.hpp"
+#include "support/forked.hpp"
 #include "unit/control/control_fixture.hpp"
 
 #if defined(__has_feature)
@@ -22,39 +18,23 @@ using support::TempDir;
 
 namespace {
 
-/// What the child tells: it outlives the child.
-class Witness {
- public:
-  Witness()
-      : memory_(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
-    REQUIRE(memory_ != MAP_FAILED);
-  }
-  Witness(const Witness&) = delete;
-  Witness& operator=(const Witness&) = delete;
-  ~Witness() { ::munmap(memory_, 4096); }
-  std::atomic<std::uint32_t>& weight() {
-    return *static_cast<std::atomic<std::uint32_t>*>(memory_);
-  }
-
- private:
-  void* memory_;
-};
+/// What the child tells: the weight of the last table that was published.
+using Witness = support::SharedMemory<std::atomic<std::uint32_t>>;
 
 /// A gateway's life that ends by SIGKILL at the seed's moment: inside a publish, or at some turn of
 /// the loop while commands, failures and reloads are on their way.
-[[noreturn, maybe_unused]] void live_and_die(const TempDir& dir, std::uint64_t seed,
-                                             Witness& witness) {
+[[maybe_unused]] int live_and_die(const TempDir& dir, std::uint64_t seed, Witness& witness) {
   base::Random random(seed);
   House house(dir);
   const bool die_in_publish = random.below(3) == 0;
   int left = 1 + static_cast<int>(random.below(die_in_publish ? 6 : 60));
   house.plane.on_publish = [&] {
-    if (die_in_publish && --left <= 0) ::raise(SIGKILL);
-    witness.weight() = house.plane.weight();
+    if (die_in_publish && --left <= 0) support::die();
+    *witness = house.plane.weight();
   };
   house.start();
   for (int i = 0; i < 1000; ++i) {
-    if (!die_in_publish && --left <= 0) ::raise(SIGKILL);
+    if (!die_in_publish && --left <= 0) support::die();
     const auto percentage = static_cast<base::BasisPoints>(random.below(5) * 2500);
     const rollout::Actor actor{"op", "seeded"};
     const auto ignore = [](const Outcome&) {};
@@ -81,11 +61,11 @@ class Witness {
     }
     for (std::uint32_t turns = random.below(4); turns > 0; --turns) {
       house.io.restart();
-      house.io.run_one_for(std::chrono::milliseconds(2));
+      house.io.run_one_for(std::chrono::milliseconds(1));
     }
     if (random.below(2) == 0) house.plane.apply();
   }
-  ::_exit(3);
+  return 3;
 }
 
 }  // namespace
@@ -104,23 +84,19 @@ TEST_CASE("kill -9 at random moments: the weight after the restart is never high
       yaml.percentage = "50";
       first.write(yaml);
       first.start();
-      witness.weight() = first.effective();
+      *witness = first.effective();
     }
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) live_and_die(dir, seed, witness);
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
     CAPTURE(seed);
-    REQUIRE(WIFSIGNALED(status));
-    REQUIRE(WTERMSIG(status) == SIGKILL);
+    const auto ending = support::in_child([&] { return live_and_die(dir, seed, witness); });
+    INFO(ending.text());
+    REQUIRE(ending.killed);
 
     // The file as it was in force: an edit that was not taken up yet is the operator's own raise.
     const auto accepted = support::read_file(dir / "state" / "last-accepted.yaml");
     House next(dir);
     support::write_file(next.config_path(), "models: [broken");
     next.start(accepted);
-    CHECK(next.effective() <= witness.weight());
+    CHECK(next.effective() <= *witness);
     CHECK(next.plane.weight() == next.effective());
     with_weight += next.effective() > 0;
   }
