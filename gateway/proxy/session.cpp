@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/prefetch.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/worker.hpp"
 #include "reactor/tcp.hpp"
@@ -23,6 +24,7 @@ constexpr std::size_t linger_turn = 512 << 10;
 constexpr Duration drain_idle = std::chrono::seconds(1);
 constexpr Duration turn_away_wait = std::chrono::seconds(1);
 constexpr std::size_t least_room = 4 << 10;
+constexpr std::size_t parked_frame = 256;  // of the innermost coroutine, about
 // Pipelined requests that we answer ourselves need no wait: so many, then others have their turn.
 constexpr unsigned most_in_turn = 16;
 
@@ -144,6 +146,12 @@ void Session::yield(std::coroutine_handle<> handle, MonoTime deadline) {
   deadline_ = deadline;
   yielded_ = true;
   worker_.reactor().yield(*this);
+}
+
+void Session::prefetch() const {
+  base::prefetch(this, sizeof *this);
+  base::prefetch(parked_.address(), parked_frame);
+  if (watched_) base::prefetch(watched_, sizeof(Exchange));
 }
 
 void Session::on_resume() {

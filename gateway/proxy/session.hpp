@@ -85,6 +85,7 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   void on_ready(reactor::Socket&) override {
     if (!yielded_) resume(Woken::event);
   }
+  void prefetch() const override;
   void on_timer(MonoTime now) override;
   void on_resume() override;
   void park(std::coroutine_handle<> handle, MonoTime deadline);
@@ -93,16 +94,16 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   void finish_if_done();
 
   Worker& worker_;
+  std::coroutine_handle<> parked_;
+  ExchangeRecord* watched_ = nullptr;
+  MonoTime deadline_ = MonoTime::max();
   reactor::Socket client_;
   reactor::Buffer in_, reply_;
-  std::coroutine_handle<> parked_;
-  MonoTime deadline_ = MonoTime::max();
   Woken woken_ = Woken::event;
   unsigned served_in_turn_ = 0;  // requests since the session last waited
   MonoTime idle_since_{};
   const bool turned_away_;
   bool idle_ = false, yielded_ = false, shut_down_ = false, parted_ = false, had_request_ = false;
-  ExchangeRecord* watched_ = nullptr;
   std::optional<reactor::Task<>> task_;
   std::string peer_;
   std::array<std::uint8_t, 16> peer_bytes_{};

@@ -10,7 +10,16 @@
 #include <span>
 #include <system_error>
 
+#include "base/prefetch.hpp"
+
 namespace canary::reactor {
+namespace {
+
+constexpr std::size_t owner_head = 128;  // what its prefetch() looks at
+
+Socket& socket_of(const epoll_event& event) { return *static_cast<Socket*>(event.data.ptr); }
+
+}  // namespace
 
 Reactor::Reactor() : now_(std::chrono::steady_clock::now()), wheel_(now_) {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
@@ -70,6 +79,14 @@ void Reactor::dispatch(Socket& socket) {
   socket.owner->on_ready(socket);
 }
 
+// With many connections, little of what an event touches is in the cache. It is asked for while the
+// events before it are served: the owner two ahead, and what it points to one ahead.
+void Reactor::prefetch(std::span<const epoll_event> coming) {
+  if (coming.size() > 1) base::prefetch(socket_of(coming[1]).owner, owner_head);
+  if (coming.empty()) return;
+  if (const SocketOwner* owner = socket_of(coming[0]).owner) owner->prefetch();
+}
+
 void Reactor::after_batch() {
   // What yields again while it resumes waits for the next round, behind fresh events.
   resuming_.swap(yielded_);
@@ -94,9 +111,11 @@ void Reactor::run() {
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     ++batch_;
     const std::span batch(events.data(), static_cast<std::size_t>(std::max(count, 0)));
-    for (const epoll_event& event : batch)
-      note(*static_cast<Socket*>(event.data.ptr), event.events);
-    for (const epoll_event& event : batch) dispatch(*static_cast<Socket*>(event.data.ptr));
+    for (const epoll_event& event : batch) note(socket_of(event), event.events);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      prefetch(batch.subspan(i + 1));
+      dispatch(socket_of(batch[i]));
+    }
     read_clock();
     wheel_.advance(now_);
     after_batch();

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "reactor/inbox.hpp"
 #include "reactor/socket.hpp"
 #include "reactor/timer_wheel.hpp"
+
+struct epoll_event;
 
 namespace canary::reactor {
 
@@ -65,6 +68,7 @@ class Reactor {
   };
   void note(Socket& socket, std::uint32_t events);
   void dispatch(Socket& socket);
+  static void prefetch(std::span<const epoll_event> coming);
   void after_batch();
   void free_retired();
   void read_clock();

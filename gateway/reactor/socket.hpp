@@ -17,6 +17,8 @@ class Socket;
 class SocketOwner {
  public:
   virtual void on_ready(Socket& socket) = 0;
+  /// Its turn comes soon: what on_ready() will touch may be fetched into the cache meanwhile.
+  virtual void prefetch() const {}
 
  protected:
   ~SocketOwner() = default;
