@@ -6,11 +6,11 @@
 #include <fcntl.h>
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <iostream>
 
 #include "scenario/lives/life.hpp"
 #include "scenario/lives/script.hpp"
+#include "support/environment.hpp"
 #include "support/forked.hpp"
 #include "support/temp_dir.hpp"
 
@@ -23,11 +23,6 @@ namespace {
 
 constexpr int lives_per_seed = 4, steps_per_life = 10;
 enum Exit { killed = -1, stopped = 0, failed = 1, refused_to_start = 2 };
-
-long from_environment(const char* name, long otherwise) {
-  const char* value = std::getenv(name);
-  return value ? std::atol(value) : otherwise;
-}
 
 /// A state directory, a configuration file, and the processes that come and go.
 class Place {
@@ -279,12 +274,12 @@ TEST_CASE("the SLO changes mid-window: what was slow by the old one is no eviden
 
 TEST_CASE("random lives: the weights are what was promised after every step and every start") {
   Totals totals;
-  const long one = from_environment("CANARY_SCENARIO_SEED", 0);
+  const long one = support::from_environment("CANARY_SCENARIO_SEED", 0);
   if (one > 0) {
     run_seed(static_cast<std::uint64_t>(one), totals);
     return;
   }
-  const long seeds = from_environment("CANARY_SCENARIO_SEEDS", 300);
+  const long seeds = support::from_environment("CANARY_SCENARIO_SEEDS", 300);
   for (long seed = 1; seed <= seeds; ++seed) run_seed(static_cast<std::uint64_t>(seed), totals);
   std::cout << seeds << " seeds: " << totals.lives << " lives (" << totals.killed << " killed, "
             << totals.refusals << " refused to start), " << totals.steps << " steps, "
