@@ -7,6 +7,7 @@
 //                                                  '--- failed: twice the back-off '
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/clock.hpp"
@@ -42,6 +43,8 @@ class Ejection {
 
   /// An ejected endpoint is about to be tried.
   void begin_try() { trying_ = true; }
+  /// There is reason to think that it is back: the next request may find out.
+  void hasten(MonoTime now) { retry_at_ = std::min(retry_at_, now); }
   /// The try came to nothing that would tell of the endpoint.
   void abandon_try() { trying_ = false; }
   /// True: it has been ejected until now.

@@ -101,7 +101,8 @@ void EndpointChoice::ended(int error, MonoTime now) {
   if (!slot) return;
   stats::EndpointCell& cell = current_->cells->at(means_.worker);
   if (error == 0) {
-    if (slot->ejection.connected()) cell.in_use();
+    brought_back_ = slot->ejection.connected();
+    if (brought_back_) cell.in_use();
   } else if (error == ECANCELED || is_local_shortage(error)) {
     if (how_ != Try::in_use) slot->ejection.abandon_try();
   } else {
@@ -110,6 +111,15 @@ void EndpointChoice::ended(int error, MonoTime now) {
     if (ejection.failed(how_, now, rules_.eject_after, means_.random.unit())) cell.ejections.add();
     if (ejection.ejected()) cell.out(ejection.failed_at(), ejection.retry_at());
   }
+}
+
+void EndpointChoice::hasten_all(const traffic::Model& model, UpstreamPool& pool, MonoTime now) {
+  const auto hasten = [&](const traffic::Version& version) {
+    for (const traffic::Endpoint& endpoint : version.endpoints)
+      if (UpstreamPool::Slot* slot = pool.find(endpoint.id)) slot->ejection.hasten(now);
+  };
+  hasten(model.stable);
+  if (model.canary) hasten(*model.canary);
 }
 
 }  // namespace canary::proxy

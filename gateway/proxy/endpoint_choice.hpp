@@ -55,6 +55,12 @@ class EndpointChoice {
   /// How connecting to it ended: 0, ECANCELED when it was not our business to wait for it, or
   /// errno.
   void ended(int error, MonoTime now);
+  /// One that was ejected takes connections again.
+  bool brought_back() const { return brought_back_; }
+  /// What had taken one of the model's endpoints out may have taken out all of them: each that is
+  /// ejected is tried by the next request. Else a canary would be charged with the rest of its
+  /// back-off, when both versions were out and stable, which nobody stands in for, is back at once.
+  static void hasten_all(const traffic::Model& model, UpstreamPool& pool, MonoTime now);
   /// All were out from the beginning: a try, if there was one, was the last resort.
   bool all_out() const { return all_out_; }
 
@@ -80,7 +86,7 @@ class EndpointChoice {
   const traffic::Endpoint* current_ = nullptr;
   Level level_ = Level::healthy;
   Try how_ = Try::in_use;
-  bool all_out_ = false;
+  bool all_out_ = false, brought_back_ = false;
   bool timed_out_ = false;  // it has waited for a connect: not also for those that are out
 };
 

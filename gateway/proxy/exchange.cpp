@@ -277,6 +277,7 @@ reactor::Task<Exchange::Reached> Exchange::reach_version() {
     }
     connect_error_ = co_await connect(*endpoint_);
     choice.ended(connect_error_, worker_.reactor().now());
+    if (choice.brought_back()) EndpointChoice::hasten_all(*model_, pool, worker_.reactor().now());
     if (connect_error_ == ECANCELED) co_return Reached::client_gone;
     const bool in_force = table_ == worker_.table();
     if (connect_error_ == 0 && in_force) co_return parse() ? Reached::connected : Reached::failed;

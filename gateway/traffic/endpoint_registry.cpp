@@ -3,6 +3,7 @@
 #include <algorithm>
 
 namespace canary::traffic {
+
 void EndpointRegistry::begin_table(std::size_t workers) {
   ++round_;
   workers_ = workers;

@@ -144,7 +144,11 @@ def test_when_both_are_dead_nothing_is_decided(trial, echoes):
     for echo in echoes:
         echo.behave()
     wait_until(lambda: trial.gateway.ask("GET", "/echo?x").status == 200, 10, "they are back")
-    trial.last(0.5)
+    trial.last(0.5)  # every worker has seen it
+    failovers = trial.gateway.metrics().sum("canary_gateway_failovers_total")
+    trial.last(6 if LONG else 1)
+    assert trial.gateway.metrics().sum("canary_gateway_failovers_total") == failovers, (
+        "the canary is asked again as soon as stable is")
     assert trial.gateway.model()["weight"]["effective"] == 50
     trial.finish(timed=True)
     failed = [r for r in trial.failures() if r.code != "upstream_reset"]

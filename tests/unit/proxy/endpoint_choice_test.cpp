@@ -71,6 +71,28 @@ std::vector<int> tried(Endpoints& endpoints, EndpointChoice& choice, int error =
 
 }  // namespace
 
+TEST_CASE("When one of the model's is back, the next request finds out about each other one",
+          "[endpoint_choice]") {
+  Endpoints endpoints(3);
+  for (std::size_t i = 0; i < 3; ++i) endpoints.eject(i);
+  REQUIRE(endpoints.first_of(true) == -1);
+  EndpointChoice last_resort = endpoints.choice();
+  const int back = endpoints.index(last_resort.next(start));
+  REQUIRE(back >= 0);
+  last_resort.ended(0, start);
+  REQUIRE(last_resort.brought_back());
+  EndpointChoice::hasten_all(endpoints.table->models[0], endpoints.pool, start);
+  EndpointChoice choice = endpoints.choice(true);
+  const auto order = tried(endpoints, choice);
+  CHECK(order.size() == 3);
+  // Those that were not back after all are out again, for longer than before.
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (static_cast<int>(i) == back) continue;
+    CHECK_FALSE(endpoints.slot(i).ejection.admits(start + 1s));
+    CHECK(endpoints.slot(i).ejection.admits(start + 2500ms));
+  }
+}
+
 TEST_CASE("Each endpoint is tried at most once, and all of them are", "[endpoint_choice]") {
   const std::size_t count = GENERATE(1, 2, 3, 10, 64);
   Endpoints endpoints(count);
