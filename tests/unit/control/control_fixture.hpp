@@ -168,6 +168,14 @@ class House {
     if (wait) run_until([this] { return ready; });
   }
 
+  /// Starts on the file that was last in force: an edit that had not been taken up when the last life
+  /// ended would be the operator's own raise.
+  void start_on_accepted() {
+    const std::string accepted = support::read_file(state_path() / "last-accepted.yaml");
+    support::write_file(config_path(), "models: [broken");
+    start(accepted);
+  }
+
   /// What kill -9 leaves: nothing is told, nothing more is written by the controller.
   void crash() {
     controller.reset();

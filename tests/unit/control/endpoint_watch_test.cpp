@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 
-#include "traffic/build_table.hpp"
+#include "unit/control/built_table.hpp"
 #include "unit/control/control_fixture.hpp"
 
 using namespace canary;
@@ -12,22 +12,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Fixture {
-  Fixture() {
-    config::Model& model = config.models.emplace_back();
-    model.name = "m";
-    model.match.push_back({.path_prefix = "/", .host = {}, .header_name = {}, .header_value = {}});
-    model.stable = {"m_v1", {{"127.0.0.1", 1}, {"critic", 2}}};
-    model.canary.emplace();
-    model.canary->name = "m_v2";
-    model.canary->endpoints = {{"127.0.0.1", 3}};
-    publish();
-  }
+struct Fixture : BuiltTable {
+  Fixture() : BuiltTable({"critic", 2}, 2) { publish(); }
   void publish() {
     const auto lookup = [this](const config::EndpointUrl& url) {
       return url.host == "critic" ? critic : traffic::lookup_numeric(url);
     };
-    table = traffic::build_table(config, {}, lookup, registry, cells, ++generation);
+    build(lookup);
     watch.follow(table);
   }
   stats::EndpointCell& cell(std::size_t endpoint, std::size_t worker) {
@@ -49,12 +40,7 @@ struct Fixture {
     return watch.view(model, model.stable, resolver);
   }
 
-  config::Config config;
   Resolver::Addresses critic;
-  traffic::EndpointRegistry registry;
-  stats::Registry cells{2};
-  std::uint64_t generation = 0;
-  std::shared_ptr<const traffic::RoutingTable> table;
   base::ManualClock clock;
   boost::asio::io_context io;
   Resolver resolver{io, [] {}};

@@ -4,7 +4,7 @@
 #include <map>
 #include <vector>
 
-#include "traffic/build_table.hpp"
+#include "unit/control/built_table.hpp"
 
 using namespace canary;
 using namespace canary::control;
@@ -13,15 +13,9 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Probes of tables made from a Config; what is sent waits for the test's answer.
-struct Fixture {
-  Fixture() {
-    config::Model& model = config.models.emplace_back();
-    model.name = "m";
-    model.match.push_back({.path_prefix = "/", .host = {}, .header_name = {}, .header_value = {}});
-    model.stable = {"m_v1", {{"127.0.0.1", 1}, {"127.0.0.1", 2}}};
-    model.canary.emplace();
-    model.canary->name = "m_v2";
-    model.canary->endpoints = {{"127.0.0.1", 3}};
+struct Fixture : BuiltTable {
+  Fixture() : BuiltTable({"127.0.0.1", 2}, 1) {
+    config::Model& model = config.models[0];
     model.health.path = "/ready?x";
     model.health.interval = 1s;
     model.health.timeout = 700ms;
@@ -31,8 +25,7 @@ struct Fixture {
     std::function<void(base::Result<int>)> answer;
   };
   void publish() {
-    table =
-        traffic::build_table(config, {}, traffic::lookup_numeric, registry, cells, ++generation);
+    build(traffic::lookup_numeric);
     probes.follow(*table);
   }
   /// So many ticks of 100 ms; what is sent is answered as `status` says.
@@ -54,12 +47,7 @@ struct Fixture {
     return *table->models[0].stable.endpoints[i].health;
   }
 
-  config::Config config;
   base::ManualClock clock;
-  traffic::EndpointRegistry registry;
-  stats::Registry cells{1};
-  std::uint64_t generation = 0;
-  std::shared_ptr<const traffic::RoutingTable> table;
   std::vector<Sent> sent;
   std::map<std::string, int> asked;
   HealthProbes probes{clock,

@@ -128,11 +128,8 @@ TEST_CASE("kill -9 at random moments of a plan: nothing rises, and a rollback ke
     INFO(ending.text());
     REQUIRE(ending.killed);
 
-    // The file as it was in force: an edit that was not taken up yet is the operator's own raise.
-    const auto accepted = support::read_file(dir / "state" / "last-accepted.yaml");
     House next(dir);
-    support::write_file(next.config_path(), "models: [broken");
-    next.start(accepted);
+    next.start_on_accepted();
     const auto state = next.model().rollout;
     CHECK(next.effective() <= witness->weight);
     CHECK(next.plane.weight() == next.effective());

@@ -91,11 +91,8 @@ TEST_CASE("kill -9 at random moments: the weight after the restart is never high
     INFO(ending.text());
     REQUIRE(ending.killed);
 
-    // The file as it was in force: an edit that was not taken up yet is the operator's own raise.
-    const auto accepted = support::read_file(dir / "state" / "last-accepted.yaml");
     House next(dir);
-    support::write_file(next.config_path(), "models: [broken");
-    next.start(accepted);
+    next.start_on_accepted();
     CHECK(next.effective() <= *witness);
     CHECK(next.plane.weight() == next.effective());
     with_weight += next.effective() > 0;
