@@ -1,5 +1,6 @@
 #include "control/health_probes.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -87,8 +88,32 @@ void HealthProbes::answered(const Key& key, const base::Result<int>& status) {
     endpoint.health->answered.store(clock_.mono().time_since_epoch().count(),
                                     std::memory_order_relaxed);
   if (!endpoint.verdict.take(succeeded, endpoint.rules)) return;
+  publish(endpoint);
+  if (succeeded) end_outage(std::get<0>(key));
+}
+
+void HealthProbes::publish(Endpoint& endpoint) {
   ++endpoint.changes;
   endpoint.health->healthy.store(endpoint.verdict.healthy, std::memory_order_relaxed);
+}
+
+// One of the model's is healthy again. If it is the first after all of both versions were not, each
+// other is believed in until its next probe, which is due at once: whose turn happens to come first
+// must not cost the canary its weight.
+void HealthProbes::end_outage(const std::string& model) {
+  const auto first = endpoints_.lower_bound({model, "", 0});
+  const auto last = std::find_if(
+      first, endpoints_.end(), [&](const auto& each) { return std::get<0>(each.first) != model; });
+  const auto healthy =
+      std::count_if(first, last, [](const auto& each) { return each.second.verdict.healthy; });
+  if (healthy > 1) return;
+  for (auto each = first; each != last; ++each) {
+    Endpoint& endpoint = each->second;
+    if (endpoint.verdict.healthy) continue;
+    endpoint.verdict = {true, endpoint.rules.unhealthy_after - 1};
+    endpoint.next = clock_.mono();
+    publish(endpoint);
+  }
 }
 
 const HealthProbes::Endpoint* HealthProbes::find(const traffic::Model& model,

@@ -56,6 +56,8 @@ class HealthProbes {
   using Key = std::tuple<std::string, std::string, std::uint32_t>;  // model, version, serial
   void ask(const Key& key, Endpoint& endpoint);
   void answered(const Key& key, const base::Result<int>& status);
+  static void publish(Endpoint& endpoint);
+  void end_outage(const std::string& model);
   base::Duration part_of(base::Duration interval, double least, double most);
 
   const base::Clock& clock_;

@@ -1,5 +1,6 @@
 #include "proxy/endpoint_choice.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -43,11 +44,16 @@ bool EndpointChoice::open(std::size_t index, MonoTime now) const {
   const UpstreamPool::Slot* slot = means_.pool.find(endpoint.id);
   if (!slot) return false;  // a later table does not have it any more
   if (level_ == Level::last_resort) return !slot->ejection.trying();
-  if (level_ == Level::healthy && endpoint.health &&
-      !endpoint.health->healthy.load(std::memory_order_relaxed))
-    return false;
+  if (level_ == Level::healthy && !probed_healthy(endpoint)) return false;
   return !slot->ejection.ejected() || rules_.eject_after == 0 ||
          slot->ejection.admits(now, answered(endpoint));
+}
+
+bool EndpointChoice::any_in_use(const traffic::Version& version, UpstreamPool& pool) {
+  return std::any_of(version.endpoints.begin(), version.endpoints.end(), [&](const auto& endpoint) {
+    const UpstreamPool::Slot* slot = pool.find(endpoint.id);
+    return slot && !slot->ejection.ejected() && probed_healthy(endpoint);
+  });
 }
 
 // Two of them with even chances. Mostly the first two that are drawn are open; else all are looked

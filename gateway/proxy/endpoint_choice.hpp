@@ -20,7 +20,7 @@ class EndpointChoice {
  public:
   struct Rules {
     std::uint32_t eject_after = 0;  // failed connects in a row; 0: no ejection
-    /// Another version answers when this one cannot: then nobody is tried against the evidence.
+    /// Another version can answer when this one cannot: then nobody is tried against the evidence.
     bool has_stand_in = false;
   };
   /// What a worker has.
@@ -47,11 +47,11 @@ class EndpointChoice {
     if (version.endpoints.size() != 1) return nullptr;
     const traffic::Endpoint& only = version.endpoints.front();
     const UpstreamPool::Slot* slot = pool.find(only.id);
-    if (!slot || slot->ejection.ejected()) return nullptr;
-    const bool healthy = !only.health || only.health->healthy.load(std::memory_order_relaxed);
-    return healthy ? &only : nullptr;
+    return slot && !slot->ejection.ejected() && probed_healthy(only) ? &only : nullptr;
   }
   bool in_use() const { return how_ == Try::in_use; }
+  /// Whether one of the version's endpoints is neither ejected nor fails its probes.
+  static bool any_in_use(const traffic::Version& version, UpstreamPool& pool);
   /// How connecting to it ended: 0, ECANCELED when it was not our business to wait for it, or
   /// errno.
   void ended(int error, MonoTime now);
@@ -68,6 +68,9 @@ class EndpointChoice {
   const traffic::Endpoint* next_of_several(MonoTime now);
   // Whom a request may be sent to, from strict to lenient.
   enum class Level : std::uint8_t { healthy, probes_ignored, last_resort };
+  static bool probed_healthy(const traffic::Endpoint& endpoint) {
+    return !endpoint.health || endpoint.health->healthy.load(std::memory_order_relaxed);
+  }
   bool open(std::size_t index, MonoTime now) const;
   struct Two {
     std::size_t first, second;  // no_index: there is none

@@ -265,7 +265,9 @@ reactor::Task<bool> Exchange::reach() {
 // the scratch was others' in between, and nothing more is tried by a table that is not in force.
 reactor::Task<Exchange::Reached> Exchange::reach_version() {
   UpstreamPool& pool = worker_.upstreams();
-  EndpointChoice choice(*version_, {model_->settings.health.eject_after_failures, has_stand_in()},
+  // When stable is out as well, both are tried alike: what ends first is nobody's merit.
+  const bool stand_in = has_stand_in() && EndpointChoice::any_in_use(model_->stable, pool);
+  EndpointChoice choice(*version_, {model_->settings.health.eject_after_failures, stand_in},
                         {pool, worker_.random(), worker_.index()});
   connect_error_ = EHOSTUNREACH;
   endpoint_ = choice.next(worker_.reactor().now());

@@ -323,6 +323,26 @@ def test_probes_that_fail_everywhere_do_not_take_stable_away(gateways, servers):
     assert min(counts_of(both)) > 20
 
 
+def test_probes_that_fail_at_both_versions_are_believed_of_neither(gateways, servers):
+    """Or the canary would be charged with an outage that both had, for as long as it is found to be
+    back later than stable, which nobody stands in for."""
+    stable, canary = both = servers("stable", "canary")
+    gateway = gateways(one_model(stable.url, canary.url, 50, {"health": PROBES}))
+    for server in both:
+        server.ready = False
+    wait_until(lambda: state_of(gateway, stable) == "unhealthy"
+               and state_of(gateway, canary, "canary") == "unhealthy", 20)
+    drive(gateway)
+    for server in both:
+        server.ready = True
+    wait_until(lambda: state_of(gateway, stable) == "healthy", 20)
+    assert state_of(gateway, canary, "canary") == "healthy", "as soon as stable is"
+    drive(gateway)
+    assert min(counts_of(both)) > 100
+    assert gateway.metrics().sum("canary_gateway_failovers_total") == 0
+    assert gateway.outcomes(version=V2).keys() == {"ok"}
+
+
 def test_a_probe_that_succeeds_brings_an_ejected_canary_back_before_its_back_off_ends(
         gateways, servers):
     stable, canary = servers("stable", "canary")

@@ -168,8 +168,8 @@ class House {
     if (wait) run_until([this] { return ready; });
   }
 
-  /// Starts on the file that was last in force: an edit that had not been taken up when the last life
-  /// ended would be the operator's own raise.
+  /// Starts on the file that was last in force: an edit that had not been taken up when the last
+  /// life ended would be the operator's own raise.
   void start_on_accepted() {
     const std::string accepted = support::read_file(state_path() / "last-accepted.yaml");
     support::write_file(config_path(), "models: [broken");

@@ -43,6 +43,7 @@ struct Fixture : BuiltTable {
     return *probes.find(table->models[0], table->models[0].stable,
                         table->models[0].stable.endpoints[0]);
   }
+  traffic::EndpointHealth& canary_health() { return *table->models[0].canary->endpoints[0].health; }
   traffic::EndpointHealth& health(std::size_t i) {
     return *table->models[0].stable.endpoints[i].health;
   }
@@ -136,6 +137,44 @@ TEST_CASE("workers are told when the verdict changes, and why is kept", "[probes
   f.pass(30, well);
   CHECK(f.health(0).healthy);
   CHECK(f.first().changes == 2);
+}
+
+TEST_CASE(
+    "after an outage of all, the first that is healthy speaks for the others until they are asked",
+    "[probes]") {
+  Fixture f;
+  f.publish();
+  f.pass(60, sick);
+  for (const std::size_t i : {0u, 1u}) REQUIRE_FALSE(f.health(i).healthy);
+  REQUIRE_FALSE(f.canary_health().healthy);
+  const bool others_are_well = GENERATE(true, false);
+  const auto status = [&](const std::string& host) -> base::Result<int> {
+    return others_are_well || host == "127.0.0.1:1" ? 200 : 503;
+  };
+  while (!f.health(0).healthy && !f.health(1).healthy && !f.canary_health().healthy)
+    f.pass(1, status);
+  CHECK(f.health(0).healthy);
+  CHECK(f.health(1).healthy);
+  CHECK(f.canary_health().healthy);
+  f.asked.clear();
+  f.pass(1, status);
+  CHECK(f.asked.size() >= 2);  // the others, at once
+  CHECK(f.health(1).healthy == others_are_well);
+  CHECK(f.canary_health().healthy == others_are_well);
+}
+
+TEST_CASE("while one is healthy, nobody else is believed in", "[probes]") {
+  Fixture f;
+  f.publish();
+  const auto first_is_well = [](const std::string& host) -> base::Result<int> {
+    return host == "127.0.0.1:1" ? 200 : 503;
+  };
+  f.pass(60, first_is_well);
+  f.pass(60, [](const std::string& host) -> base::Result<int> {
+    return host == "127.0.0.1:3" ? 503 : 200;
+  });
+  CHECK(f.health(1).healthy);  // has come back
+  CHECK_FALSE(f.canary_health().healthy);
 }
 
 TEST_CASE("only 2xx is healthy", "[probes]") {
