@@ -45,14 +45,6 @@ def running(machine, answer, workers=1, floor=True, extra=lambda *_: []):
             backend.stop()
 
 
-def spread(values):
-    """The distance of the middle half of the values, as a part of their median."""
-    if len(values) < 4:
-        return (max(values) - min(values)) / statistics.median(values)
-    low, _, high = statistics.quantiles(values, n=4)
-    return (high - low) / statistics.median(values)
-
-
 def measure(workload, options):
     """{proxy: requests per second, CPU per request}, of interleaved rounds."""
     workers = workload.get("workers", 1)
@@ -79,7 +71,7 @@ def measure(workload, options):
     return {name: {"requests_per_second": statistics.median(r for r, _ in runs),
                    "cpu_us": statistics.median(c for _, c in runs),
                    "cpu_us_rounds": [round(c, 3) for _, c in runs],
-                   "spread": spread([c for _, c in runs])} for name, runs in rounds.items()}
+                   "spread": report.spread([c for _, c in runs])} for name, runs in rounds.items()}
 
 
 def measure_latency(options):
@@ -96,7 +88,7 @@ def measure_latency(options):
                 rounds[name].append(machine.load(port, *load))
     keys = ("p50_us", "p90_us", "p99_us", "p999_us")
     return {name: {key: statistics.median(run[key] for run in runs) for key in keys} |
-            {"spread": spread([run["p50_us"] for run in runs])} for name, runs in rounds.items()}
+            {"spread": report.spread([run["p50_us"] for run in runs])} for name, runs in rounds.items()}
 
 
 def measure_idle(options):
@@ -132,8 +124,8 @@ def about_this_run(options):
 
 def main():
     parser = argparse.ArgumentParser(prog="loadtest/compare.sh")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--workloads", default="".join(WORKLOADS), help="such as ab or g")
     parser.add_argument("--real-time", action="store_true",
                         help="run everything at real-time priority (needs the right to)")

@@ -1,14 +1,28 @@
 """The results of a comparison as a table and as a picture."""
 
+import statistics
+
 NOISY = 0.05  # the middle half of the rounds is further apart than this part of their median
 COLOURS = {"gateway": "#2563eb", "nginx": "#9ca3af", "haproxy": "#d1a054", "floor": "#d1d5db",
            "gateway, one worker": "#93c5fd"}
 
 
+def spread(values):
+    """The distance of the middle half of the values, as a part of their median."""
+    if len(values) < 4:
+        return (max(values) - min(values)) / statistics.median(values)
+    low, _, high = statistics.quantiles(values, n=4)
+    return (high - low) / statistics.median(values)
+
+
 def ratio(proxies, name, other):
+    """The median of the rounds' ratios: in a round all had the same neighbours. And half of the
+    distance of their middle half, when that says that the run was noisy."""
     if name not in proxies or other not in proxies:
         return "–"
-    return f"{proxies[name]['cpu_us'] / proxies[other]['cpu_us']:.2f}"
+    ratios = [a / b for a, b in zip(proxies[name]["cpu_us_rounds"], proxies[other]["cpu_us_rounds"])]
+    middle, apart = statistics.median(ratios), spread(ratios)
+    return f"{middle:.2f}" + (f" ± {middle * apart / 2:.2f}" if apart > NOISY else "")
 
 
 def noise(seen):
