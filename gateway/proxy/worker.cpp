@@ -1,7 +1,9 @@
 #include "proxy/worker.hpp"
 
+#include <algorithm>
 #include <ctime>
 
+#include "proxy/endpoint_choice.hpp"
 #include "proxy/session.hpp"
 
 namespace canary::proxy {
@@ -9,6 +11,13 @@ namespace {
 
 constexpr std::size_t access_buffer = 32 << 10;
 constexpr base::Duration second = std::chrono::seconds(1);
+
+/// Whether the table gives the model's canary weight.
+bool has_weight(const traffic::RoutingTable& table, const std::string& model) {
+  return std::any_of(table.models.begin(), table.models.end(), [&](const traffic::Model& each) {
+    return each.name == model && each.canary_weight > 0;
+  });
+}
 
 }  // namespace
 
@@ -48,9 +57,14 @@ Worker::~Worker() { flush_access_log(); }
 void Worker::run() { reactor_.run(); }
 
 void Worker::install(std::shared_ptr<const traffic::RoutingTable> table) {
+  const auto before = current_->table;
   current_ = new LocalTable{std::move(table)};
   current_pin_ = TablePin(current_);
   upstreams_.follow(*current_->table);
+  // A canary that gets weight again is tried anew, not charged with a back-off from before.
+  for (const traffic::Model& model : current_->table->models)
+    if (model.canary_weight > 0 && !has_weight(*before, model.name))
+      EndpointChoice::hasten_all(model, upstreams_, reactor_.now());
   for (auto& listener : listeners_) listener->accept();  // the connection limit may have risen
 }
 
