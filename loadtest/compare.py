@@ -88,7 +88,8 @@ def measure_latency(options):
                 rounds[name].append(machine.load(port, *load))
     keys = ("p50_us", "p90_us", "p99_us", "p999_us")
     return {name: {key: statistics.median(run[key] for run in runs) for key in keys} |
-            {"spread": report.spread([run["p50_us"] for run in runs])} for name, runs in rounds.items()}
+            {"spread": report.spread([run["p50_us"] for run in runs])}
+            for name, runs in rounds.items()}
 
 
 def measure_idle(options):

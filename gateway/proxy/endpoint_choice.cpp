@@ -49,11 +49,9 @@ bool EndpointChoice::open(std::size_t index, MonoTime now) const {
          slot->ejection.admits(now, answered(endpoint));
 }
 
-bool EndpointChoice::any_in_use(const traffic::Version& version, UpstreamPool& pool) {
-  return std::any_of(version.endpoints.begin(), version.endpoints.end(), [&](const auto& endpoint) {
-    const UpstreamPool::Slot* slot = pool.find(endpoint.id);
-    return slot && !slot->ejection.ejected() && probed_healthy(endpoint);
-  });
+bool EndpointChoice::any_sound(const traffic::Version& version, UpstreamPool& pool) {
+  return std::any_of(version.endpoints.begin(), version.endpoints.end(),
+                     [&](const auto& endpoint) { return sound(endpoint, pool); });
 }
 
 // Two of them with even chances. Mostly the first two that are drawn are open; else all are looked
@@ -117,15 +115,6 @@ void EndpointChoice::ended(int error, MonoTime now) {
     if (ejection.failed(how_, now, rules_.eject_after, means_.random.unit())) cell.ejections.add();
     if (ejection.ejected()) cell.out(ejection.failed_at(), ejection.retry_at());
   }
-}
-
-void EndpointChoice::hasten_all(const traffic::Model& model, UpstreamPool& pool, MonoTime now) {
-  const auto hasten = [&](const traffic::Version& version) {
-    for (const traffic::Endpoint& endpoint : version.endpoints)
-      if (UpstreamPool::Slot* slot = pool.find(endpoint.id)) slot->ejection.hasten(now);
-  };
-  hasten(model.stable);
-  if (model.canary) hasten(*model.canary);
 }
 
 }  // namespace canary::proxy

@@ -46,21 +46,16 @@ class EndpointChoice {
   static const traffic::Endpoint* only(const traffic::Version& version, UpstreamPool& pool) {
     if (version.endpoints.size() != 1) return nullptr;
     const traffic::Endpoint& only = version.endpoints.front();
-    const UpstreamPool::Slot* slot = pool.find(only.id);
-    return slot && !slot->ejection.ejected() && probed_healthy(only) ? &only : nullptr;
+    return sound(only, pool) ? &only : nullptr;
   }
   bool in_use() const { return how_ == Try::in_use; }
   /// Whether one of the version's endpoints is neither ejected nor fails its probes.
-  static bool any_in_use(const traffic::Version& version, UpstreamPool& pool);
+  static bool any_sound(const traffic::Version& version, UpstreamPool& pool);
   /// How connecting to it ended: 0, ECANCELED when it was not our business to wait for it, or
   /// errno.
   void ended(int error, MonoTime now);
   /// One that was ejected takes connections again.
   bool brought_back() const { return brought_back_; }
-  /// What had taken one of the model's endpoints out may have taken out all of them: each that is
-  /// ejected is tried by the next request. Else a canary would be charged with the rest of its
-  /// back-off, when both versions were out and stable, which nobody stands in for, is back at once.
-  static void hasten_all(const traffic::Model& model, UpstreamPool& pool, MonoTime now);
   /// All were out from the beginning: a try, if there was one, was the last resort.
   bool all_out() const { return all_out_; }
 
@@ -70,6 +65,10 @@ class EndpointChoice {
   enum class Level : std::uint8_t { healthy, probes_ignored, last_resort };
   static bool probed_healthy(const traffic::Endpoint& endpoint) {
     return !endpoint.health || endpoint.health->healthy.load(std::memory_order_relaxed);
+  }
+  static bool sound(const traffic::Endpoint& endpoint, UpstreamPool& pool) {
+    const UpstreamPool::Slot* slot = pool.find(endpoint.id);
+    return slot && !slot->ejection.ejected() && probed_healthy(endpoint);
   }
   bool open(std::size_t index, MonoTime now) const;
   struct Two {

@@ -266,7 +266,7 @@ reactor::Task<bool> Exchange::reach() {
 reactor::Task<Exchange::Reached> Exchange::reach_version() {
   UpstreamPool& pool = worker_.upstreams();
   // When stable is out as well, both are tried alike: what ends first is nobody's merit.
-  const bool stand_in = has_stand_in() && EndpointChoice::any_in_use(model_->stable, pool);
+  const bool stand_in = has_stand_in() && EndpointChoice::any_sound(model_->stable, pool);
   EndpointChoice choice(*version_, {model_->settings.health.eject_after_failures, stand_in},
                         {pool, worker_.random(), worker_.index()});
   connect_error_ = EHOSTUNREACH;
@@ -279,7 +279,9 @@ reactor::Task<Exchange::Reached> Exchange::reach_version() {
     }
     connect_error_ = co_await connect(*endpoint_);
     choice.ended(connect_error_, worker_.reactor().now());
-    if (choice.brought_back()) EndpointChoice::hasten_all(*model_, pool, worker_.reactor().now());
+    // What had taken it out may have taken out all of the model's. Or the canary would be charged
+    // with the rest of its back-off, while stable, which nobody stands in for, is back at once.
+    if (choice.brought_back()) pool.hasten(*model_, worker_.reactor().now());
     if (connect_error_ == ECANCELED) co_return Reached::client_gone;
     const bool in_force = table_ == worker_.table();
     if (connect_error_ == 0 && in_force) co_return parse() ? Reached::connected : Reached::failed;

@@ -11,6 +11,13 @@ namespace {
 
 constexpr base::Duration sweep_interval = std::chrono::milliseconds(500);
 
+template <class F>
+void for_each_endpoint(const traffic::Model& model, F&& f) {
+  for (const traffic::Endpoint& endpoint : model.stable.endpoints) f(endpoint);
+  if (!model.canary) return;
+  for (const traffic::Endpoint& endpoint : model.canary->endpoints) f(endpoint);
+}
+
 UpstreamLease pop(std::vector<UpstreamLease>& stack) {
   UpstreamLease lease = std::move(stack.back());
   stack.pop_back();
@@ -33,19 +40,20 @@ void UpstreamPool::discard(UpstreamConnection* connection) {
 void UpstreamPool::follow(const traffic::RoutingTable& table) {
   ++tables_;
   if (slots_.size() < table.endpoint_slots) slots_.resize(table.endpoint_slots);
-  const auto enter = [&](const traffic::Version& version) {
-    for (const traffic::Endpoint& endpoint : version.endpoints) {
-      Slot& slot = slots_[endpoint.id.slot];
-      if (slot.serial != endpoint.id.serial) slot = Slot{endpoint.id.serial, 0, 0, {}, {}};
-      slot.table = tables_;
-    }
+  const auto enter = [&](const traffic::Endpoint& endpoint) {
+    Slot& slot = slots_[endpoint.id.slot];
+    if (slot.serial != endpoint.id.serial) slot = Slot{endpoint.id.serial, 0, 0, {}, {}};
+    slot.table = tables_;
   };
-  for (const traffic::Model& model : table.models) {
-    enter(model.stable);
-    if (model.canary) enter(*model.canary);
-  }
+  for (const traffic::Model& model : table.models) for_each_endpoint(model, enter);
   for (Slot& slot : slots_)
     if (slot.serial != 0 && slot.table != tables_) slot = Slot{};
+}
+
+void UpstreamPool::hasten(const traffic::Model& model, reactor::MonoTime now) {
+  for_each_endpoint(model, [&](const traffic::Endpoint& endpoint) {
+    if (Slot* slot = find(endpoint.id)) slot->ejection.hasten(now);
+  });
 }
 
 UpstreamLease UpstreamPool::take(traffic::EndpointId endpoint) {

@@ -72,6 +72,10 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
     return &slots_[id.slot];
   }
 
+  /// Each of the model's endpoints that is ejected is tried by the next request: there is reason to
+  /// think that they are back.
+  void hasten(const traffic::Model& model, reactor::MonoTime now);
+
   /// An idle connection to the endpoint, the newest that is known to be sound, or none.
   UpstreamLease take(traffic::EndpointId endpoint);
 

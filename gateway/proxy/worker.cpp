@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <ctime>
 
-#include "proxy/endpoint_choice.hpp"
 #include "proxy/session.hpp"
 
 namespace canary::proxy {
@@ -64,7 +63,7 @@ void Worker::install(std::shared_ptr<const traffic::RoutingTable> table) {
   // A canary that gets weight again is tried anew, not charged with a back-off from before.
   for (const traffic::Model& model : current_->table->models)
     if (model.canary_weight > 0 && !has_weight(*before, model.name))
-      EndpointChoice::hasten_all(model, upstreams_, reactor_.now());
+      upstreams_.hasten(model, reactor_.now());
   for (auto& listener : listeners_) listener->accept();  // the connection limit may have risen
 }
 

@@ -193,7 +193,7 @@ def test_kill_9_at_random_points_of_a_rollout_raises_nothing_and_forgets_no_roll
         gateways, models):
     """CANARY_KILLS of them; a seed names the points. A raise may have been committed and not yet
     seen: one phase above what was last seen is what it may have become, no more."""
-    kills = int(os.environ.get("CANARY_KILLS", "4" if SANITIZED else "10"))
+    kills = int(os.environ.get("CANARY_KILLS", "4" if SANITIZED else "12"))
     rng = random.Random(int(os.environ.get("CANARY_SEED", "1")))
     v1, v2 = models
     v2.fault()

@@ -13,6 +13,12 @@
 #include <string>
 #include <type_traits>
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CANARY_NO_FORK 1  // its runtime cannot start threads in a forked child
+#endif
+#endif
+
 namespace canary::support {
 
 /// One T that parent and children share. What a child wrote stays when it is killed.

@@ -10,12 +10,6 @@
 #include "support/forked.hpp"
 #include "unit/control/control_fixture.hpp"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CANARY_NO_FORK 1  // its runtime cannot start threads in a forked child
-#endif
-#endif
-
 using namespace canary;
 using namespace canary::control;
 using support::TempDir;

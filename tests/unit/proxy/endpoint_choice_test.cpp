@@ -81,7 +81,7 @@ TEST_CASE("When one of the model's is back, the next request finds out about eac
   REQUIRE(back >= 0);
   last_resort.ended(0, start);
   REQUIRE(last_resort.brought_back());
-  EndpointChoice::hasten_all(endpoints.table->models[0], endpoints.pool, start);
+  endpoints.pool.hasten(endpoints.table->models[0], start);
   EndpointChoice choice = endpoints.choice(true);
   const auto order = tried(endpoints, choice);
   CHECK(order.size() == 3);
