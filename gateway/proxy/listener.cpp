@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 #include "proxy/session.hpp"
 #include "proxy/worker.hpp"
@@ -13,8 +14,11 @@ namespace canary::proxy {
 namespace {
 
 constexpr int accepts_per_turn = 64;
-constexpr int drain_queue_most = 8192;
 constexpr base::Duration back_off_time = std::chrono::milliseconds(100);
+// A handshake that was under way when the drain began has so long to come to its end.
+constexpr base::Duration handshake_time = std::chrono::milliseconds(5);
+// To accept a long queue; where handshakes could not be ended, it would never be empty.
+constexpr base::Duration queue_time = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -23,18 +27,27 @@ Listener::Listener(Worker& worker, int fd) : worker_(worker) {
   worker_.reactor().add(socket_, fd);
 }
 
-Listener::~Listener() { worker_.reactor().close(socket_); }
+Listener::~Listener() { close(); }
+
+void Listener::close() { worker_.reactor().close(socket_); }
 
 void Listener::accept() {
   if (!socket_.open()) return;
   worker_.look_at_descriptors();
-  for (int i = 0; i < accepts_per_turn; ++i) {
-    if (!accept_one()) return;
+  bool more = true;
+  for (int i = 0; more && i < accepts_per_turn; ++i) more = accept_one();
+  const MonoTime end = more ? closes_at_ + queue_time : closes_at_;
+  if (worker_.draining() && worker_.reactor().now() >= end) {
+    close();
+    worker_.stop_when_drained();
+  } else if (more || worker_.draining()) {
+    accept_later();  // edge-triggered: the rest would not be announced again
   }
-  accept_later();  // edge-triggered: the rest would not be announced again
 }
 
-void Listener::accept_later() { worker_.reactor().yield(*this); }
+void Listener::accept_later() {
+  if (!std::exchange(resumes_, true)) worker_.reactor().yield(*this);
+}
 
 bool Listener::back_off() {
   worker_.reactor().wheel().arm(*this, worker_.reactor().now() + back_off_time);
@@ -67,9 +80,10 @@ bool Listener::accept_one() {
 }
 
 void Listener::drain() {
-  for (int i = 0; i < drain_queue_most && socket_.open() && accept_one(); ++i) {
-  }
-  worker_.reactor().close(socket_);
+  if (!socket_.open()) return;
+  reactor::end_handshakes(socket_.fd());
+  closes_at_ = worker_.reactor().now() + handshake_time;
+  accept();
 }
 
 }  // namespace canary::proxy

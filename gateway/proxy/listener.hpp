@@ -1,7 +1,7 @@
 // Accepts connections for one worker from its own SO_REUSEPORT socket. What is beyond the
 // connection limit is turned away as far as there is room even for that, and waits in the kernel's
-// queue otherwise. Backs off when descriptors run out, and on drain first empties the queue that
-// the kernel has already promised to clients.
+// queue otherwise. Backs off when descriptors run out. On drain it first ends the handshakes and
+// accepts all that the kernel has promised to clients.
 #pragma once
 
 #include "reactor/reactor.hpp"
@@ -19,13 +19,18 @@ class Listener final : reactor::SocketOwner, reactor::Timer, reactor::Resumable 
   void accept();
   /// The same after this batch of events.
   void accept_later();
-  /// Empties the queue and closes.
+  /// Accepts for a moment more, but nothing that begins now, and closes.
   void drain();
+  void close();
+  bool open() const { return socket_.open(); }
 
  private:
   void on_ready(reactor::Socket&) override { accept(); }
   void on_timer(reactor::MonoTime) override { accept(); }
-  void on_resume() override { accept(); }
+  void on_resume() override {
+    resumes_ = false;
+    accept();
+  }
   /// Accepts one connection; false when there is none, or none can be had.
   bool accept_one();
   /// Tries again in a while.
@@ -33,6 +38,8 @@ class Listener final : reactor::SocketOwner, reactor::Timer, reactor::Resumable 
 
   Worker& worker_;
   reactor::Socket socket_;
+  bool resumes_ = false;           // it gave way and will go on
+  reactor::MonoTime closes_at_{};  // while it drains: as soon as nobody waits then
 };
 
 }  // namespace canary::proxy

@@ -72,13 +72,14 @@ void Worker::drain() {
   draining_ = true;
   for (auto& listener : listeners_) listener->drain();
   for (Session* session = sessions_; session; session = session->next) session->drain();
-  accepting_ = false;
   stop_when_drained();
 }
 
-// Not while the queue is being emptied: a session that ends at once is not the last one then.
+// Not while a listener accepts: a session that ends at once is not the last one then.
 void Worker::stop_when_drained() {
-  if (draining_ && !accepting_ && !sessions_) reactor_.stop();
+  const bool accepting = std::any_of(listeners_.begin(), listeners_.end(),
+                                     [](const auto& listener) { return listener->open(); });
+  if (draining_ && !accepting && !sessions_) reactor_.stop();
 }
 
 template <class F>
@@ -92,7 +93,9 @@ void Worker::for_each_session(F&& f) {
 }
 
 void Worker::shut_down() {
+  for (auto& listener : listeners_) listener->close();
   for_each_session([](Session& session) { session.shut_down(); });
+  stop_when_drained();
 }
 
 void Worker::end_requests(const std::string& model, const std::string& version) {

@@ -51,7 +51,7 @@ class Worker {
   void announce(std::shared_ptr<const traffic::VersionAnswers> answers) { answers_ = answers; }
   /// Stops accepting, lets requests finish, then stops the reactor.
   void drain();
-  /// Ends every connection now.
+  /// Accepts nothing more and ends every connection now.
   void shut_down();
   /// Ends every request that is in flight to this version, and its client's connection with it.
   void end_requests(const std::string& model, const std::string& version);
@@ -98,6 +98,9 @@ class Worker {
   bool samples_access();
   void log_line(std::string_view line);
 
+  /// Stops the reactor if it drains, nothing is left, and nothing can come.
+  void stop_when_drained();
+
   void adopt(std::unique_ptr<Session> session);
   void ended(Session& session);
 
@@ -109,7 +112,6 @@ class Worker {
   void for_each_session(F&& f);
   class Housekeeping;
   void flush_access_log();
-  void stop_when_drained();
 
   std::size_t index_, workers_;
   reactor::Reactor reactor_;
@@ -127,7 +129,7 @@ class Worker {
   base::DescriptorShares descriptors_;
   bool few_descriptors_ = false;  // when the last connection came
   base::MonoTime next_eviction_{};
-  bool draining_ = false, accepting_ = true;
+  bool draining_ = false;
   std::int64_t date_second_ = 0;
   std::string date_;
   base::Duration wall_offset_{};  // wall time minus monotonic time, read once per second

@@ -1,9 +1,11 @@
 #include "reactor/tcp.hpp"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/tcp.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -87,6 +89,20 @@ base::Result<int> listen_tcp(const Address& address, bool probe) {
     return failure("cannot listen on", address, error);
   }
   return fd;
+}
+
+// A filter sees a packet from its TCP header on. Where the kernel refuses it, all is as without it.
+void end_handshakes(int listener) {
+  constexpr std::uint32_t flags_at = 13, syn = 0x02, ack = 0x10, drop = 0, whole = 0xffffffff;
+  std::array<sock_filter, 5> program{{
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn | ack),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, drop),
+      BPF_STMT(BPF_RET | BPF_K, whole),
+  }};
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  ::setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
 std::uint16_t bound_port(int fd) {

@@ -28,6 +28,11 @@ std::uint16_t port_of(const sockaddr_storage& address);
 /// with a plain bind that no other process listens there (SO_REUSEPORT alone would share the port
 /// with a second gateway silently).
 base::Result<int> listen_tcp(const Address& address, bool probe);
+/// From now on the listener takes up no new handshake: it is as if the packet were lost, and the
+/// client tries again after a second. Those under way come to their end. Closing a listener resets
+/// what has not been accepted by then; so nothing more can come between the last accept and the
+/// end.
+void end_handshakes(int listener);
 /// The port a listener is bound to.
 std::uint16_t bound_port(int fd);
 

@@ -22,10 +22,11 @@ def refuses(address):
     return False
 
 
-def test_sigterm_under_load_fails_nothing(gateways, models):
+@pytest.mark.parametrize("fields", [[], [("Connection", "close")]])
+def test_sigterm_under_load_fails_nothing(gateways, models, fields):
     """Two gateways behind one list of addresses: clients move on when one says close."""
     gateway = gateways(one_model(models[0].url, models[1].url, 50))
-    load = Load(gateway.data, "POST", PREDICT, JSON_BODY, CAR, connections=16).start()
+    load = Load(gateway.data, "POST", PREDICT, [*JSON_BODY, *fields], CAR, connections=16).start()
     wait_until(lambda: load.count() > 200)
     gateway.signal(signal.SIGTERM)
     assert gateway.wait() == 0

@@ -30,8 +30,11 @@ inline sockaddr_in loopback(std::uint16_t port) {
 }
 
 /// A connected descriptor, or -1. `receive_buffer`: small, for a client that reads slowly.
-inline int connect_to(std::uint16_t port, int receive_buffer = 0) {
+inline int connect_to(std::uint16_t port, int receive_buffer = 0,
+                      std::chrono::milliseconds within = patience) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval limit{within.count() / 1000, within.count() % 1000 * 1000};
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (receive_buffer > 0)
     ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   const sockaddr_in address = loopback(port);

@@ -1,8 +1,11 @@
 // The pool of workers as control sees it: tables in force, draining, ports.
 #include <catch2/catch.hpp>
 
+#include <array>
+#include <atomic>
 #include <deque>
 #include <list>
+#include <thread>
 
 #include "proxy/worker_pool.hpp"
 #include "support/running_worker.hpp"
@@ -184,6 +187,31 @@ TEST_CASE("A connection that waits in the queue when the drain begins is served"
   REQUIRE(fixture.drained());
   const Message answer = read_message(waiting);
   CHECK(answer.body == "served");
+}
+
+// Who cannot connect is no loss: refused, or not heard in time.
+TEST_CASE("Whoever could connect is served, also while the listeners close") {
+  Upstream stable(always(ok("stable")));
+  for (int round = 0; round < 10; ++round) {
+    Fixture fixture(stable.port);
+    fixture.publish(0);
+    REQUIRE(fixture.in_force(1));
+    std::atomic<int> served = 0, lost = 0;
+    const auto ask_until_refused = [&] {
+      for (;;) {
+        Wire client(connect_to(fixture.port, 0, 100ms));
+        if (client.fd() < 0) return;
+        client.send(get("/", "Connection: close\r\n"));
+        ++(read_message(client).body == "stable" ? served : lost);
+      }
+    };
+    std::array<std::thread, 4> clients;
+    for (auto& client : clients) client = std::thread(ask_until_refused);
+    while (served < 20) std::this_thread::yield();
+    CHECK(fixture.drained());
+    for (auto& client : clients) client.join();
+    CHECK(lost == 0);
+  }
 }
 
 TEST_CASE("A table published while the workers end is in force when the last one has ended") {
