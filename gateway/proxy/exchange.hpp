@@ -108,41 +108,27 @@ class Exchange {
 
   static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
+  // What every request touches comes first, what few need last: with many connections, each line of
+  // memory counts.
   Session& session_;
   Worker& worker_;
-  TablePin table_, charged_table_;             // charged_table_: of a version that was failed over
+  TablePin table_;
   const traffic::Model* model_ = nullptr;      // in table_
   const traffic::Version* version_ = nullptr;  // in table_
   const traffic::Endpoint* endpoint_ = nullptr;
   ExchangeRecord record_;
   UpstreamLease upstream_;
-  std::optional<Relay> upload_, download_;
-  http::FirstEvent first_event_;
-  std::optional<http::BodyReader> unread_;  // of a request that is shed and leaves its connection
-  Refused refused_;
-  const std::string* own_body_ = nullptr;
-  std::shared_ptr<const traffic::VersionAnswers> answers_;  // keeps own_body_ alive
-  std::string logged_request_;  // method and target, when this request is logged
-
-  traffic::Draw draw_{};           // kept when the pick is made again
-  std::size_t head_size_ = 0;      // of the request head at the front of session_.in()
-  std::size_t scanned_ = 0;        // bytes there that were searched for the head's end
-  std::size_t skipped_ = 0;        // bytes of empty lines in front of it
-  std::size_t retained_ = 0;       // request bytes kept there for a retry or a 101
-  std::size_t replayed_ = 0;       // body bytes among them
-  base::TextBuffer interim_;       // a 1xx of the upstream's that is passed on
-  std::string_view interim_left_;  // of interim_ or go_on: still to be sent to the client
-  std::string_view protocol_;      // of a 101, in reply(), until its head is built
+  std::size_t head_size_ = 0;  // of the request head at the front of session_.in()
+  std::size_t scanned_ = 0;    // bytes there that were searched for the head's end
+  std::size_t retained_ = 0;   // request bytes kept there for a retry or a 101
+  std::size_t replayed_ = 0;   // body bytes among them
   std::size_t reply_scanned_ = 0, reply_size_ = 0;
-  MonoTime progress_at_{};  // when the direction that is waited for last moved
-  MonoTime sent_at_{};      // the last request byte left
-  int connect_error_ = 0;   // errno of the last connect that failed
+  MonoTime progress_at_{};         // when the direction that is waited for last moved
+  MonoTime sent_at_{};             // the last request byte left
+  std::string_view interim_left_;  // of interim_ or go_on: still to be sent to the client
   stats::Outcome reply_outcome_ = stats::Outcome::ok;
-  std::array<char, 128> request_id_;
-  std::uint8_t request_id_size_ = 0;
-  std::uint16_t status_sent_ = 0;  // to the client; 0: nothing
   std::uint8_t interim_responses_ = 0;
-
+  std::uint16_t status_sent_ = 0;  // to the client; 0: nothing
   // The request
   bool last_ = false;  // the client wants no further one on this connection
   bool keep_alive_ = false, http_1_0_ = false, is_head_ = false, has_body_ = false;
@@ -157,6 +143,22 @@ class Exchange {
   bool waits_for_client_ = false, client_slow_ = false;
   bool upstream_keeps_ = false, ends_by_close_ = false;
   bool awaits_event_ = false;  // an event stream of which only comments have come
+  traffic::Draw draw_{};       // kept when the pick is made again
+  std::optional<Relay> upload_, download_;
+  std::string logged_request_;  // method and target, when this request is logged
+  std::uint8_t request_id_size_ = 0;
+  std::array<char, 128> request_id_;
+
+  Refused refused_;
+  http::FirstEvent first_event_;
+  int connect_error_ = 0;                   // errno of the last connect that failed
+  std::size_t skipped_ = 0;                 // bytes of empty lines in front of the request head
+  TablePin charged_table_;                  // of a version that was failed over
+  std::optional<http::BodyReader> unread_;  // of a request that is shed and leaves its connection
+  const std::string* own_body_ = nullptr;
+  std::shared_ptr<const traffic::VersionAnswers> answers_;  // keeps own_body_ alive
+  base::TextBuffer interim_;   // a 1xx of the upstream's that is passed on
+  std::string_view protocol_;  // of a 101, in reply(), until its head is built
 };
 
 }  // namespace canary::proxy

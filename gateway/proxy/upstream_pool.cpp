@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <iterator>
 
+#include "base/prefetch.hpp"
 #include "reactor/tcp.hpp"
 
 namespace canary::proxy {
@@ -64,6 +65,7 @@ UpstreamLease UpstreamPool::take(traffic::EndpointId endpoint) {
   UpstreamLease found;
   while (!found && !idle.settled.empty()) {
     UpstreamLease lease = pop(idle.settled);
+    if (!idle.settled.empty()) base::prefetch(idle.settled.back().get(), sizeof *lease);
     if (usable(*lease)) found = std::move(lease);
   }
   while (!found && !idle.fresh.empty()) {

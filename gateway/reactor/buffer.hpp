@@ -36,10 +36,11 @@ class BufferPool {
   Block allocate(std::size_t at_least);
   void release(Block block);
 
-  // Blocks of 4, 16, 64 and 256 KiB are kept for reuse; larger ones are not.
-  static constexpr std::array<std::size_t, 4> sizes{4 << 10, 16 << 10, 64 << 10, 256 << 10};
-  static constexpr std::array<std::size_t, 4> kept{256, 64, 16, 4};
-  std::array<std::vector<char*>, 4> free_;
+  // Blocks of 1, 4, 16, 64 and 256 KiB are kept for reuse; larger ones are not.
+  static constexpr std::array<std::size_t, 5> sizes{1 << 10, 4 << 10, 16 << 10, 64 << 10,
+                                                    256 << 10};
+  static constexpr std::array<std::size_t, 5> kept{1024, 256, 64, 16, 4};
+  std::array<std::vector<char*>, 5> free_;
   std::unique_ptr<char[]> area_;
   Buffer* holder_ = nullptr;
 };

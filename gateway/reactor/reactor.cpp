@@ -80,8 +80,10 @@ void Reactor::dispatch(Socket& socket) {
 }
 
 // With many connections, little of what an event touches is in the cache. It is asked for while the
-// events before it are served: the owner two ahead, and what it points to one ahead.
+// events before it are served: the socket three ahead, its owner two ahead, and what that points to
+// one ahead.
 void Reactor::prefetch(std::span<const epoll_event> coming) {
+  if (coming.size() > 2) base::prefetch(&socket_of(coming[2]), sizeof(Socket));
   if (coming.size() > 1) base::prefetch(socket_of(coming[1]).owner, owner_head);
   if (coming.empty()) return;
   if (const SocketOwner* owner = socket_of(coming[0]).owner) owner->prefetch();
