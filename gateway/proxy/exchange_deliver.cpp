@@ -114,7 +114,7 @@ bool Exchange::delivered(MonoTime now) {
   const bool clean = session_.reply().empty() && !upstream_->socket.hung_up();
   session_.reply().clear();
   if (upstream_keeps_ && clean) keep_upstream();
-  if (last_ && upload_done_ && session_.in().empty() && !session_.client().readable())
+  if (last_ && upload_done_ && session_.in().empty() && !session_.client().has_input())
     session_.part();
   return keep_alive_;
 }

@@ -66,7 +66,10 @@ reactor::Task<Exchange::Reply> Exchange::await_reply() {
     if (reply) co_return *reply;
     if (session_.client_gone()) co_return refuse(0, {}, {}, Outcome::client_abort);
     const MonoTime deadline = reply_deadline();
-    auto pause = upload_gave_way_ ? session_.give_way(deadline) : session_.wake(deadline);
+    const bool all_sent = upload_done_ && interim_left_.empty();
+    auto pause = upload_gave_way_ ? session_.give_way(deadline)
+                 : all_sent       ? session_.wake_for_reply(deadline)
+                                  : session_.wake(deadline);
     const Woken woken = co_await pause;
     if (woken == Woken::shutdown) co_return refuse(0, {}, {}, Outcome::gateway_error);
     if (woken == Woken::expired) co_return reply_expired(worker_.reactor().now());

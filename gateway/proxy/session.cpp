@@ -53,7 +53,8 @@ Session::~Session() { worker_.reactor().close(client_); }
 
 void Session::start(int fd) {
   client_.owner = this;
-  if (worker_.reactor().add(client_, fd)) task_.emplace(turned_away_ ? turn_away() : serve());
+  worker_.reactor().hold(client_, fd);
+  task_.emplace(turned_away_ ? turn_away() : serve());
   finish_if_done();
 }
 
@@ -132,12 +133,25 @@ reactor::Task<> Session::linger() {
   }
 }
 
-void Session::park(std::coroutine_handle<> handle, MonoTime deadline) {
+// A client that asks once and leaves may never be waited for: its registration is put off until it
+// is, or the reply takes its time.
+void Session::park(std::coroutine_handle<> handle, MonoTime deadline, bool for_reply) {
   parked_ = handle;
   served_in_turn_ = 0;
+  if (!for_reply) watch_client();
   deadline_ = shut_down_ ? MonoTime{} : deadline;
+  arm();
+}
+
+void Session::arm() {
   const MonoTime age = watched_ ? watched_->next_age_check() : MonoTime::max();
-  worker_.reactor().wheel().arm(*this, std::min(deadline_, age));
+  const MonoTime next = client_.watched() ? std::min(deadline_, age) : MonoTime{};
+  worker_.reactor().wheel().arm(*this, next);
+}
+
+void Session::watch_client() {
+  if (!client_.open() || client_.watched()) return;
+  if (!worker_.reactor().watch(client_)) shut_down_ = true;
 }
 
 void Session::yield(std::coroutine_handle<> handle, MonoTime deadline) {
@@ -163,12 +177,11 @@ void Session::on_resume() {
 void Session::on_timer(MonoTime now) {
   if (watched_) watched_->check_age(now);
   if (!parked_ || yielded_) return;
-  if (now >= deadline_) {
+  watch_client();
+  if (shut_down_ || now >= deadline_)
     resume(shut_down_ ? Woken::shutdown : Woken::expired);
-    return;
-  }
-  const MonoTime age = watched_ ? watched_->next_age_check() : MonoTime::max();
-  worker_.reactor().wheel().arm(*this, std::min(deadline_, std::max(age, now)));
+  else
+    arm();
 }
 
 void Session::resume(Woken why) {

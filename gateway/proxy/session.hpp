@@ -44,19 +44,26 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
 
   /// `co_await` it as a statement of its own.
   struct Pause {
+    enum class For : std::uint8_t { event, reply, turn };
     Session& session;
     MonoTime deadline;
-    bool turn_is_over;
+    For what;
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> handle) noexcept {
-      turn_is_over ? session.yield(handle, deadline) : session.park(handle, deadline);
+      if (what == For::turn)
+        session.yield(handle, deadline);
+      else
+        session.park(handle, deadline, what == For::reply);
     }
     Woken await_resume() const noexcept { return session.woken_; }
   };
   /// Parks until something happens.
-  Pause wake(MonoTime deadline) { return {*this, deadline, false}; }
+  Pause wake(MonoTime deadline) { return {*this, deadline, Pause::For::event}; }
+  /// The same, when all that the client can still do is leave: on a connection that is new, that is
+  /// noticed up to a tick of the timer wheel later.
+  Pause wake_for_reply(MonoTime deadline) { return {*this, deadline, Pause::For::reply}; }
   /// Goes on after the other sessions had their turn, and not before, whatever happens.
-  Pause give_way(MonoTime deadline) { return {*this, deadline, true}; }
+  Pause give_way(MonoTime deadline) { return {*this, deadline, Pause::For::turn}; }
 
   /// The client asked for the end of the connection and has got all it asked for: nothing more will
   /// come that a reset could answer.
@@ -88,8 +95,10 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   void prefetch() const override;
   void on_timer(MonoTime now) override;
   void on_resume() override;
-  void park(std::coroutine_handle<> handle, MonoTime deadline);
+  void park(std::coroutine_handle<> handle, MonoTime deadline, bool for_reply);
   void yield(std::coroutine_handle<> handle, MonoTime deadline);
+  void arm();
+  void watch_client();
   void resume(Woken why);
   void finish_if_done();
 

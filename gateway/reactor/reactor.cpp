@@ -36,18 +36,26 @@ Reactor::~Reactor() {
 void Reactor::read_clock() { now_ = std::chrono::steady_clock::now(); }
 
 bool Reactor::add(Socket& socket, int fd) {
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.ptr = &socket;
-  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
-    ::close(fd);
-    return false;
-  }
+  hold(socket, fd);
+  if (watch(socket)) return true;
+  ::close(fd);
+  socket.fd_ = -1;
+  return false;
+}
+
+void Reactor::hold(Socket& socket, int fd) {
   socket.fd_ = fd;
   // Try first: what is not ready answers EAGAIN and an event will follow.
   socket.readable_ = socket.writable_ = true;
-  socket.hung_up_ = false;
-  return true;
+  socket.hung_up_ = socket.watched_ = false;
+}
+
+bool Reactor::watch(Socket& socket) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &socket;
+  socket.watched_ = ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket.fd_, &event) == 0;
+  return socket.watched_;
 }
 
 void Reactor::close(Socket& socket) {

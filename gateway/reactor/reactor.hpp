@@ -35,6 +35,11 @@ class Reactor {
   /// Takes over `fd` (non-blocking) for `socket`, whose owner is set. False: the epoll set is full
   /// (ENOSPC, ENOMEM) and the descriptor was closed.
   bool add(Socket& socket, int fd);
+  /// Takes it over as add() does, but tells of no event before watch(): for a connection that may
+  /// have served its purpose before one would be waited for.
+  void hold(Socket& socket, int fd);
+  /// False: the epoll set is full.
+  bool watch(Socket& socket);
   /// Closes the descriptor; events of this batch that are still to come for it are not delivered.
   void close(Socket& socket);
   /// Closes it with a reset instead of an orderly end.

@@ -41,6 +41,8 @@ class Socket {
 
   int fd() const { return fd_; }
   bool open() const { return fd_ >= 0; }
+  /// Events are told.
+  bool watched() const { return watched_; }
   bool readable() const { return readable_; }
   bool writable() const { return writable_; }
   /// The peer closed its side, or the connection broke: seen by epoll, perhaps with bytes unread.
@@ -60,7 +62,7 @@ class Socket {
  private:
   friend class Reactor;
   int fd_ = -1;
-  bool readable_ = false, writable_ = false, hung_up_ = false;
+  bool readable_ = false, writable_ = false, hung_up_ = false, watched_ = false;
 };
 
 }  // namespace canary::reactor

@@ -72,6 +72,11 @@ class Upstream {
     return changed_.wait_for(lock, patience, [&] { return seen_.size() >= count; });
   }
   int connections() const { return accepted_; }
+  /// Waits until `count` connections have ended, and their descriptors are free again.
+  bool ended(int count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, patience, [&] { return ended_ >= count; });
+  }
 
   std::uint16_t port = 0;
 
@@ -88,6 +93,9 @@ class Upstream {
         Peer peer{*this, connection.wire, index};
         script_(peer);
         connection.wire.close();
+        std::lock_guard lock(mutex_);
+        ++ended_;
+        changed_.notify_all();
       });
     }
   }
@@ -100,6 +108,7 @@ class Upstream {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Message> seen_;
+  int ended_ = 0;
 };
 
 inline Message Peer::request() {

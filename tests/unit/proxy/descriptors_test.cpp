@@ -75,6 +75,7 @@ TEST_CASE("Out of descriptors for an upstream is the gateway's own fault, and no
   CHECK(client.ask(get("/")).body == "stable");
   gateway.install(10000);
   gateway.ask([](Worker& worker) { worker.upstreams().clear(); });
+  REQUIRE(stable.ended(1));
   Message answer;
   {
     const NoDescriptors none;

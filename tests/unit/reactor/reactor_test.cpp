@@ -99,6 +99,35 @@ TEST_CASE("A short read means drained: no system call until the next event") {
   reactor.close(socket);
 }
 
+TEST_CASE("What happens to a socket before it is watched is told then") {
+  Reactor reactor;
+  Limit limit(reactor);
+  Pair pair;
+  Socket socket;
+  Listening owner;
+  socket.owner = &owner;
+  reactor.hold(socket, pair.inner);
+  char bytes[8];
+  CHECK(socket.receive(bytes).status == IoStatus::again);
+  bool watched = false;
+  std::string seen;
+  owner.then = [&](Socket&) {
+    CHECK(watched);
+    const Io io = socket.receive(bytes);
+    seen.append(bytes, io.bytes);
+    CHECK(socket.hung_up());
+    reactor.stop();
+  };
+  run(reactor, [&] {
+    pair.write("early");
+    ::shutdown(pair.outer, SHUT_WR);
+    reactor.inbox().post([&] { watched = reactor.watch(socket); });
+  });
+  CHECK_FALSE(limit.reached);
+  CHECK(seen == "early");
+  reactor.close(socket);
+}
+
 TEST_CASE("The end is read after the last bytes, though it is no event of its own") {
   Reactor reactor;
   Limit limit(reactor);
