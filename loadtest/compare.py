@@ -12,13 +12,13 @@ import subprocess
 import tempfile
 
 import report
-from proxies import ROOT, TOOLS, Backend, Machine, all_proxies, gateway
+from proxies import ROOT, TOOLS, Backend, Machine, Proxy, all_proxies, gateway
 
 OUT = ROOT / "build" / "loadtest"
 WORKLOADS = {
     "a": {"what": "GET, 1 KiB answer, 64 connections"},
     "b": {"what": "POST 4 KiB, 1 KiB answer, 64 connections", "body": 4096},
-    "c": {"what": "GET, 64 KiB answer, 64 connections", "answer": 65536},
+    "c": {"what": "GET, 64 KiB answer, 64 connections", "answer": 65536, "small_floor": True},
     "d": {"what": "GET, 1 KiB answer, 1000 connections", "connections": 1000},
     "e": {"what": "GET, 1 KiB answer, 8 connections", "connections": 8},
     "f": {"what": "as a, two workers each", "workers": 2},
@@ -55,7 +55,10 @@ def measure(workload, options):
     floor = workers == 1 and not workload.get("close")
 
     def extra(*where):
-        return [gateway(*where, name="gateway, one worker")] if workers > 1 else []
+        if workers > 1:
+            return [gateway(*where, name="gateway, one worker")]
+        small = [TOOLS / "loadtest_floor", 16]
+        return [Proxy("floor, 16 KiB", *where, small)] if workload.get("small_floor") else []
 
     with running(machine, workload.get("answer", 1024), workers, floor, extra) as (_, proxies):
         rounds = {proxy.name: [] for proxy in proxies}

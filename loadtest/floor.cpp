@@ -3,7 +3,9 @@
 // other: four system calls per request. No proxy that reads heads can cost less, but by sharing
 // upstream connections and buffers better than this one does.
 //
-//   loadtest_floor PORT UPSTREAM_PORT
+// Large answers cost more the smaller its buffer is.
+//
+//   loadtest_floor [BUFFER_KIB] PORT UPSTREAM_PORT
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -12,6 +14,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -21,7 +24,7 @@ struct Side {
   std::string unsent;  // what the socket did not take
 };
 
-char bytes[256 << 10];
+std::vector<char> bytes(256 << 10);
 
 int make_socket() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
@@ -57,21 +60,22 @@ void send_unsent(Side& side) {
 
 void pass_on(Side& from) {
   for (Side& to = *from.other; from.fd >= 0 && to.unsent.empty();) {
-    const auto n = ::recv(from.fd, bytes, sizeof bytes, 0);
+    const auto n = ::recv(from.fd, bytes.data(), bytes.size(), 0);
     if (n == 0 || (n < 0 && errno != EAGAIN)) return end(from);
     if (n < 0) return;
-    const auto sent = ::send(to.fd, bytes, static_cast<std::size_t>(n), MSG_NOSIGNAL);
+    const auto sent = ::send(to.fd, bytes.data(), static_cast<std::size_t>(n), MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN) return end(from);
     const auto taken = sent < 0 ? 0 : sent;
-    if (taken < n) to.unsent.assign(bytes + taken, static_cast<std::size_t>(n - taken));
-    if (n < static_cast<long>(sizeof bytes)) return;  // a short read: nothing is left
+    if (taken < n) to.unsent.assign(bytes.data() + taken, static_cast<std::size_t>(n - taken));
+    if (static_cast<std::size_t>(n) < bytes.size()) return;  // a short read: nothing is left
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 3 && argc != 4) return 2;
+  if (argc == 4) bytes.resize(static_cast<std::size_t>(std::atoi(*++argv)) << 10);
   const int listener = make_socket(), epoll = ::epoll_create1(EPOLL_CLOEXEC);
   const sockaddr_in own = loopback(argv[1]), upstream = loopback(argv[2]);
   if (::bind(listener, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) return 1;

@@ -4,7 +4,7 @@ import statistics
 
 NOISY = 0.05  # the middle half of the rounds is further apart than this part of their median
 COLOURS = {"gateway": "#2563eb", "nginx": "#9ca3af", "haproxy": "#d1a054", "floor": "#d1d5db",
-           "gateway, one worker": "#93c5fd"}
+           "floor, 16 KiB": "#e5e7eb", "gateway, one worker": "#93c5fd"}
 
 
 def spread(values):
