@@ -144,7 +144,7 @@ void Session::park(std::coroutine_handle<> handle, MonoTime deadline, bool for_r
 }
 
 void Session::arm() {
-  const MonoTime age = watched_ ? watched_->next_age_check() : MonoTime::max();
+  const MonoTime age = record_ ? record_->next_age_check() : MonoTime::max();
   const MonoTime next = client_.watched() ? std::min(deadline_, age) : MonoTime{};
   worker_.reactor().wheel().arm(*this, next);
 }
@@ -165,17 +165,17 @@ void Session::yield(std::coroutine_handle<> handle, MonoTime deadline) {
 void Session::prefetch() const {
   base::prefetch(this, sizeof *this);
   base::prefetch(parked_.address(), parked_frame);
-  if (watched_) base::prefetch(watched_, sizeof(Exchange));
+  if (record_) base::prefetch(record_, sizeof(Exchange));
 }
 
 void Session::on_resume() {
   const MonoTime now = worker_.reactor().now();
-  if (watched_) watched_->check_age(now);
+  if (record_) record_->check_age(now);
   resume(shut_down_ ? Woken::shutdown : now >= deadline_ ? Woken::expired : Woken::event);
 }
 
 void Session::on_timer(MonoTime now) {
-  if (watched_) watched_->check_age(now);
+  if (record_) record_->check_age(now);
   if (!parked_ || yielded_) return;
   watch_client();
   if (shut_down_ || now >= deadline_)
@@ -203,7 +203,7 @@ void Session::drain() {
 }
 
 void Session::end_request(const std::string& model, const std::string& version) {
-  const traffic::Version* to = watched_ ? watched_->in_flight() : nullptr;
+  const traffic::Version* to = record_ ? record_->in_flight() : nullptr;
   if (to && to->name == version && to->stats->model == model) shut_down();
 }
 

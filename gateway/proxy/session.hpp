@@ -70,7 +70,7 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   void part() { parted_ = true; }
 
   /// The record whose age is watched while the session waits; nullptr for none.
-  void watch(ExchangeRecord* record) { watched_ = record; }
+  void watch(ExchangeRecord* record) { record_ = record; }
 
   /// The worker drains: an idle connection closes soon. `now`: it ends at once, whatever it does.
   void drain();
@@ -104,7 +104,7 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
 
   Worker& worker_;
   std::coroutine_handle<> parked_;
-  ExchangeRecord* watched_ = nullptr;
+  ExchangeRecord* record_ = nullptr;
   MonoTime deadline_ = MonoTime::max();
   reactor::Socket client_;
   reactor::Buffer in_, reply_;

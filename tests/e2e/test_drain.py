@@ -10,6 +10,7 @@ from client import Client
 from gateway import one_model
 from load import Load, failures
 from model_server import CAR, JSON_BODY, PREDICT
+from ports import lasting_port
 from upstream import response
 from waiting import wait_until
 
@@ -144,13 +145,12 @@ def test_a_second_gateway_on_the_same_state_is_refused(gateways, upstreams):
 
 
 def test_the_ports_are_free_again_at_once(gateways, upstreams):
-    gateway = gateways(one_model(upstreams().url))
-    data, admin = "%s:%d" % gateway.data, "%s:%d" % gateway.admin
+    data, admin = ({"listen": f"127.0.0.1:{lasting_port()}"} for _ in range(2))
+    gateway = gateways(one_model(upstreams().url, data=data, admin=admin))
     load = Load(gateway.data, "GET", "/", connections=4).start()
     wait_until(lambda: load.count() > 50)
     load.stop()
     gateway.stop()
-    gateway.edit(data={"listen": data}, admin={"listen": admin})
     for _ in range(3):
         gateway.restart()
         assert gateway.ask().status == 200

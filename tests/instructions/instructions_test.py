@@ -22,6 +22,7 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[0] / "support"))
 from gateway import BINARY  # noqa: E402
+from ports import lasting_port  # noqa: E402
 from waiting import die_with_parent, wait_until  # noqa: E402
 
 BUDGET = HERE / "budget.json"
@@ -108,17 +109,11 @@ def ask(port, request, times):
             connection = None
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Callgrind:
     """The gateway under callgrind, one file of counts per dump and thread."""
 
     def __init__(self, directory, upstream):
-        self.directory, self.port = pathlib.Path(directory), free_port()
+        self.directory, self.port = pathlib.Path(directory), lasting_port()
         config = self.directory / "gateway.yaml"
         config.write_text(CONFIG.format(port=self.port, upstream=upstream, directory=directory))
         self.dumps = 0

@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 from client import parse_head
+from ports import lasting_port
 from upstream import response
 from waiting import die_with_parent
 
@@ -29,15 +30,15 @@ class EchoServer:
     """Listens when the constructor returns. `start()` begins again on the same port."""
 
     def __init__(self, version):
-        self.version, self.port, self.process = version, 0, None
+        self.version, self.port, self.process = version, lasting_port(), None
+        self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
     def start(self):
         self.process = subprocess.Popen(
             [sys.executable, __file__, self.version, str(self.port)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        self.port = self._answer()["port"]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self._answer()
         return self
 
     def _answer(self):
@@ -171,7 +172,6 @@ class Server:
     async def listen(self):
         self.listener = await asyncio.get_running_loop().create_server(
             lambda: Conversation(self), "127.0.0.1", self.port, backlog=512)
-        self.port = self.listener.sockets[0].getsockname()[1]
 
     async def obey(self, mood):
         self.mood = mood
@@ -186,7 +186,7 @@ class Server:
 
     async def run(self):
         await self.listen()
-        print(json.dumps({"port": self.port}), flush=True)
+        print("{}", flush=True)
         lines = asyncio.StreamReader(limit=1 << 20)
         await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)

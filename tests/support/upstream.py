@@ -9,6 +9,7 @@ import struct
 import threading
 
 from client import parse_head
+from ports import lasting_port
 
 
 def response(body=b"", status="200 OK", headers=()):
@@ -132,7 +133,7 @@ class Upstream:
         self.lock = threading.Lock()
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((host, port))
+        self.listener.bind((host, port or lasting_port(host)))
         self.listener.listen(512)
         self.address = self.listener.getsockname()
         self.url = "http://%s:%d" % self.address
