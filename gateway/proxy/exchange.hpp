@@ -73,6 +73,8 @@ class Exchange {
 
   // exchange_reply.cpp: from the head that is sent to the response's head
   void send_request();
+  void send_whole(std::string_view request);
+  void uploaded(MonoTime now);
   void pass_interim();
   void send_interim();
   reactor::Task<Reply> await_reply();
@@ -93,6 +95,7 @@ class Exchange {
 
   // exchange_deliver.cpp: the way back
   void start_delivery();
+  void answer_whole(std::size_t length);
   reactor::Task<bool> deliver();
   MonoTime stalled_at() const;
   bool delivered(MonoTime now);
@@ -103,6 +106,7 @@ class Exchange {
   std::string_view request_id() const { return {request_id_.data(), request_id_size_}; }
   void begin_answer();             // clears the scratch that the head for the client is built in
   std::uint64_t received() const;  // body bytes from the client
+  std::uint64_t sent() const;      // and to it
   void keep_upstream();
   void log_access();
 
@@ -121,8 +125,8 @@ class Exchange {
   std::size_t head_size_ = 0;  // of the request head at the front of session_.in()
   std::size_t scanned_ = 0;    // bytes there that were searched for the head's end
   std::size_t retained_ = 0;   // request bytes kept there for a retry or a 101
-  std::size_t replayed_ = 0;   // body bytes among them
   std::size_t reply_scanned_ = 0, reply_size_ = 0;
+  std::size_t request_body_ = 0, reply_body_ = 0;  // body bytes that left together with the head
   MonoTime progress_at_{};         // when the direction that is waited for last moved
   MonoTime sent_at_{};             // the last request byte left
   std::string_view interim_left_;  // of interim_ or go_on: still to be sent to the client
@@ -139,6 +143,7 @@ class Exchange {
   bool parsed_ = false, drawn_ = false, failover_ = false, retried_ = false;
   bool version_named_ = false;  // by the client: no other will do
   bool all_out_ = false;        // every endpoint of the version was ejected or unknown
+  bool forwarded_ = false;      // to upstream_, as far as upload_done_ says
   bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;
   bool waits_for_client_ = false, client_slow_ = false;
   bool upstream_keeps_ = false, ends_by_close_ = false;

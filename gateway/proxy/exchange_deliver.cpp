@@ -45,18 +45,35 @@ void Exchange::start_delivery() {
                              .to_http_1_0 = http_1_0_,
                              .close = !keep_alive_,
                              .chunked = chunked});
-  download_.emplace(upstream_->socket, session_.reply(),
-                    http::BodyReader(head.framing, head.content_length), session_.client(), chunked,
-                    0);
-  if (awaits_event_) download_->watch(first_event_);
+  const http::BodyReader body(head.framing, head.content_length);
   session_.reply().consume(reply_size_);
   if (retained_ > 0) session_.in().consume(std::exchange(retained_, 0));
-  download_->head(out);
   progress_at_ = worker_.reactor().now();
+  const std::uint64_t in_hand = std::min(session_.reply().size(), small_body);
+  const bool whole = body.done() || (head.framing == http::Framing::length &&
+                                     body.remaining() <= in_hand && !awaits_event_);
+  if (whole) return answer_whole(static_cast<std::size_t>(body.remaining()));
+  download_.emplace(upstream_->socket, session_.reply(), body, session_.client(), chunked, 0);
+  if (awaits_event_) download_->watch(first_event_);
+  download_->head(out);
+}
+
+// Mostly the kernel takes it all, and there is no relay.
+void Exchange::answer_whole(std::size_t length) {
+  base::TextBuffer& out = worker_.scratch;
+  out.append(session_.reply().view().substr(0, length));
+  if (length > 0) session_.reply().consume(length);
+  reply_body_ = length;
+  const reactor::Io io = session_.client().send(out.view());
+  if (io.bytes == out.size()) return;
+  download_.emplace(upstream_->socket, session_.reply(), http::BodyReader(), session_.client(),
+                    false, 0);
+  download_->rest_of_head(out.view().substr(io.bytes));
 }
 
 reactor::Task<bool> Exchange::deliver() {
   start_delivery();
+  if (!download_) co_return delivered(worker_.reactor().now());
   for (;;) {
     const std::uint64_t before = download_->bytes_moved();
     const Relay::Progress progress = download_->step();
@@ -107,7 +124,7 @@ void Exchange::keep_upstream() {
 }
 
 bool Exchange::delivered(MonoTime now) {
-  record_.finish(reply_outcome_, now, received(), download_->reader().body_bytes());
+  record_.finish(reply_outcome_, now, received(), sent());
   log_access();
   worker_.race_allowance().answered();
   // Bytes behind the end of the response belong to nobody: such a connection is not used again.
@@ -123,7 +140,7 @@ bool Exchange::delivered(MonoTime now) {
 // middle of a failure does not undo it.
 bool Exchange::broke_off(Outcome outcome, MonoTime now) {
   if (outcome == Outcome::client_abort && reply_outcome_ != Outcome::ok) outcome = reply_outcome_;
-  record_.finish(outcome, now, received(), download_->reader().body_bytes());
+  record_.finish(outcome, now, received(), sent());
   log_access();
   session_.reply().clear();
   if (ends_by_close_)
@@ -149,10 +166,10 @@ reactor::Task<bool> Exchange::answer() {
   if (!own_body_ && !record_.version())
     worker_.counters().refused.add(refused_.outcome, refused_.status);
   // Behind an unread body, or a head that was not understood, no next request can be found.
-  const bool body_pending = upload_ ? !upload_done_ : has_body_;
+  const bool body_pending = forwarded_ ? !upload_done_ : has_body_;
   keep_alive_ = keep_alive_ && parsed_ && (!body_pending || unread_) && !worker_.draining();
   build_answer();
-  if (keep_alive_) session_.in().consume(upload_ ? std::exchange(retained_, 0) : head_size_);
+  if (keep_alive_) session_.in().consume(forwarded_ ? std::exchange(retained_, 0) : head_size_);
   Outlet outlet;
   outlet.head(worker_.scratch);
   const MonoTime deadline = now + table_->timeouts.body_idle;
@@ -176,7 +193,11 @@ void Exchange::begin_answer() {
 }
 
 std::uint64_t Exchange::received() const {
-  return replayed_ + (upload_ ? upload_->reader().body_bytes() : 0);
+  return request_body_ + (upload_ ? upload_->reader().body_bytes() : 0);
+}
+
+std::uint64_t Exchange::sent() const {
+  return reply_body_ + (download_ ? download_->reader().body_bytes() : 0);
 }
 
 void Exchange::build_answer() {

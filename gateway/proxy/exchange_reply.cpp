@@ -13,7 +13,6 @@ namespace {
 using stats::Outcome;
 
 constexpr std::size_t least_room = 4 << 10;
-constexpr std::size_t most_replayed = 8 << 10;
 constexpr std::uint8_t most_interim_responses = 16;
 
 }  // namespace
@@ -26,7 +25,7 @@ void Exchange::send_request() {
   const http::BodyReader body(head.framing, head.content_length);
   const bool whole =
       body.done() || (head.framing == http::Framing::length && head.content_length <= in_hand &&
-                      head.content_length <= most_replayed);
+                      head.content_length <= small_body);
   const bool may_repeat = head.idempotent || model_->settings.upstream.retry_reused_post;
   replayable_ = upstream_->reused && !retried_ && whole && may_repeat;
 
@@ -40,19 +39,39 @@ void Exchange::send_request() {
   if (expect_continue_ && !whole) interim_left_ = go_on;
   const std::uint64_t limit = table_->limits.request_body;
   const bool chunked = head.framing == http::Framing::chunked;
-  if (replayable_ || asks_to_switch_) {
-    const auto length = static_cast<std::size_t>(body.remaining());
-    out.append(in.view().substr(head_size_, length));
-    retained_ = head_size_ + length;
-    replayed_ = length;
-    upload_.emplace(session_.client(), in, http::BodyReader(), upstream_->socket, false, 0);
+  forwarded_ = true;
+  upload_done_ = upload_broken_ = false;
+  progress_at_ = worker_.reactor().now();
+  if (whole) {
+    request_body_ = static_cast<std::size_t>(body.remaining());
+    out.append(in.view().substr(head_size_, request_body_));
+    const std::size_t size = head_size_ + request_body_;
+    if (replayable_ || asks_to_switch_)
+      retained_ = size;
+    else
+      in.consume(size);
+    send_whole(out.view());
   } else {
     in.consume(head_size_);
     upload_.emplace(session_.client(), in, body, upstream_->socket, chunked, limit);
+    upload_->head(out);
   }
-  upload_->head(out);
-  upload_done_ = upload_broken_ = false;
-  progress_at_ = worker_.reactor().now();
+}
+
+// Mostly the kernel takes it all; for the rest of it, and to find out what is wrong, there is a
+// relay.
+void Exchange::send_whole(std::string_view request) {
+  const reactor::Io io = upstream_->socket.send(request);
+  if (io.bytes == request.size()) return uploaded(worker_.reactor().now());
+  upload_.emplace(session_.client(), session_.in(), http::BodyReader(), upstream_->socket, false,
+                  0);
+  upload_->rest_of_head(request.substr(io.bytes));
+}
+
+void Exchange::uploaded(MonoTime now) {
+  upload_done_ = true;
+  if (!retried_) sent_at_ = now;
+  record_.request_sent(now);
 }
 
 reactor::Task<Exchange::Reply> Exchange::await_reply() {
@@ -86,9 +105,7 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
   if (!download_) record_.client_blocks(waits_for_client_, now);
   switch (progress) {
     case Relay::Progress::done:
-      upload_done_ = true;
-      if (!retried_) sent_at_ = now;
-      record_.request_sent(now);
+      uploaded(now);
       return std::nullopt;
     case Relay::Progress::want_input:
     case Relay::Progress::want_output:
@@ -184,8 +201,8 @@ Exchange::Reply Exchange::reply_broken(int error) {
     // What the first try took is gone: there is one timeouts.first_byte for both.
     if (sent_at_ == MonoTime{}) sent_at_ = worker_.reactor().now();
     retried_ = true;
-    head_fresh_ = false;
-    retained_ = replayed_ = 0;
+    head_fresh_ = forwarded_ = false;
+    retained_ = request_body_ = 0;
     upload_.reset();
     upstream_.reset();
     return Reply::retry;

@@ -4,12 +4,6 @@
 #include <array>
 
 namespace canary::proxy {
-namespace {
-
-// Copying up to this much behind the head is cheaper than a second part of the system call.
-constexpr std::size_t small_body = 8 << 10;
-
-}  // namespace
 
 reactor::Io Outlet::flush(reactor::Socket& socket, reactor::Buffer& buffer) {
   std::size_t total = 0;
@@ -52,9 +46,7 @@ void Outlet::sent(std::size_t count, reactor::Buffer& buffer) {
 }
 
 void Outlet::leave_scratch() {
-  if (!scratch_) return;
-  kept_.assign(head_);
-  head_ = kept_;
+  if (scratch_) rest(head_);
   scratch_ = nullptr;
 }
 

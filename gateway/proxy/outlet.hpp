@@ -12,12 +12,20 @@
 
 namespace canary::proxy {
 
+/// Copying up to this much behind a head is cheaper than a second part of the system call.
+constexpr std::size_t small_body = 8 << 10;
+
 class Outlet {
  public:
   /// Queues a head that was built in `scratch`, which stays untouched until flush() returns.
   void head(base::TextBuffer& scratch) {
     scratch_ = &scratch;
     head_ = scratch.view();
+  }
+  /// Queues what is left of one that was sent in part: a copy of it.
+  void rest(std::string_view head) {
+    kept_.assign(head);
+    head_ = kept_;
   }
   /// Queues the first `count` bytes of the buffer given to flush(), and drops `skip` bytes behind
   /// them (framing that was taken off) when they are gone.

@@ -37,6 +37,7 @@ class Relay {
 
   /// A head to send in front of the body; see Outlet::head.
   void head(base::TextBuffer& scratch) { outlet_.head(scratch); }
+  void rest_of_head(std::string_view rest) { outlet_.rest(rest); }
 
   /// Shows it the body's bytes until content has begun.
   void watch(http::FirstEvent& first) { first_event_ = &first; }

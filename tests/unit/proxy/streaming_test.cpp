@@ -11,6 +11,19 @@ using namespace test;
 
 constexpr std::size_t large = 8 << 20;
 
+/// The gateway's descriptor for this client: it is in the same process.
+int other_end(const Client& client) {
+  sockaddr_in own{}, peer{};
+  socklen_t size = sizeof own;
+  ::getsockname(client.fd(), reinterpret_cast<sockaddr*>(&own), &size);
+  for (int fd = 0; fd < 1024; ++fd) {
+    size = sizeof peer;
+    const bool connected = ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+    if (connected && peer.sin_family == AF_INET && peer.sin_port == own.sin_port) return fd;
+  }
+  return -1;
+}
+
 }  // namespace
 
 TEST_CASE("A large upload arrives whole, with a length and in chunks, however small it is read") {
@@ -54,6 +67,27 @@ TEST_CASE("A large answer arrives whole, whatever its framing, at a client that 
   CHECK(message.whole);
   CHECK((message.body == body));
   CHECK(gateway.stable().sent == large);
+}
+
+// Each leaves in one piece if there is room for it; here there never is.
+TEST_CASE(
+    "Small answers arrive whole and in order where the kernel takes less than one at a time") {
+  constexpr std::size_t count = 100, size = 8000;
+  const std::string body = pattern(size);
+  Upstream upstream(always(ok(body)));
+  RunningWorker gateway(one_model(upstream.port));
+  Client client(gateway.port, 4096);
+  CHECK(client.ask(get("/")).body == body);
+  const int least = 1;  // the kernel makes it 4.5 KiB
+  REQUIRE(::setsockopt(other_end(client), SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0);
+  std::string requests;
+  for (std::size_t i = 1; i < count; ++i) requests += get("/");
+  client.send(requests);
+  std::size_t whole = 1;
+  for (std::size_t i = 1; i < count; ++i) whole += read_message(client).body == body ? 1 : 0;
+  CHECK(whole == count);
+  CHECK(gateway.stable().sent == count * size);
+  CHECK(gateway.stable().by_outcome == std::map<std::string, std::uint64_t>{{"ok", count}});
 }
 
 TEST_CASE("An upload goes on while its answer already comes back") {
