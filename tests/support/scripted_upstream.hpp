@@ -17,8 +17,11 @@
 namespace canary::test {
 
 /// A bound socket; listens unless `backlog` is negative: then connecting to it is refused.
-inline int bind_loopback(int backlog, std::uint16_t& port) {
+/// `receive_buffer`: small, for a server that takes little at a time.
+inline int bind_loopback(int backlog, std::uint16_t& port, int receive_buffer = 0) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (receive_buffer > 0)
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   sockaddr_in address = loopback(0);
   socklen_t length = sizeof address;
   ::bind(fd, reinterpret_cast<sockaddr*>(&address), length);
@@ -45,8 +48,8 @@ class Upstream {
  public:
   using Script = std::function<void(Peer&)>;
 
-  explicit Upstream(Script script) : script_(std::move(script)) {
-    listener_ = bind_loopback(64, port);
+  explicit Upstream(Script script, int receive_buffer = 0) : script_(std::move(script)) {
+    listener_ = bind_loopback(64, port, receive_buffer);
     acceptor_ = std::thread([this] { accept(); });
   }
   ~Upstream() {

@@ -1,6 +1,8 @@
 // Bodies of any size, both ways at once, and sharing a worker.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "support/running_worker.hpp"
 #include "support/streaming.hpp"
 
@@ -11,17 +13,28 @@ using namespace test;
 
 constexpr std::size_t large = 8 << 20;
 
-/// The gateway's descriptor for this client: it is in the same process.
-int other_end(const Client& client) {
-  sockaddr_in own{}, peer{};
-  socklen_t size = sizeof own;
-  ::getsockname(client.fd(), reinterpret_cast<sockaddr*>(&own), &size);
+/// The descriptor that is connected to this port: the gateway is in the same process.
+int connected_to(std::uint16_t port) {
   for (int fd = 0; fd < 1024; ++fd) {
-    size = sizeof peer;
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
     const bool connected = ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
-    if (connected && peer.sin_family == AF_INET && peer.sin_port == own.sin_port) return fd;
+    if (connected && peer.sin_family == AF_INET && ntohs(peer.sin_port) == port) return fd;
   }
   return -1;
+}
+
+std::uint16_t own_port(const Client& client) {
+  sockaddr_in own{};
+  socklen_t size = sizeof own;
+  ::getsockname(client.fd(), reinterpret_cast<sockaddr*>(&own), &size);
+  return ntohs(own.sin_port);
+}
+
+/// From now on the kernel takes no more than 4.5 KiB at a time from it.
+void narrow(int fd) {
+  const int least = 1;
+  REQUIRE(::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0);
 }
 
 }  // namespace
@@ -71,21 +84,24 @@ TEST_CASE("A large answer arrives whole, whatever its framing, at a client that 
 
 // Each leaves in one piece if there is room for it; here there never is.
 TEST_CASE(
-    "Small answers arrive whole and in order where the kernel takes less than one at a time") {
+    "Small messages arrive whole and in order where the kernel takes less than one at a time") {
   constexpr std::size_t count = 100, size = 8000;
   const std::string body = pattern(size);
-  Upstream upstream(always(ok(body)));
+  Upstream upstream(always(ok(body)), 4096);
   RunningWorker gateway(one_model(upstream.port));
   Client client(gateway.port, 4096);
-  CHECK(client.ask(get("/")).body == body);
-  const int least = 1;  // the kernel makes it 4.5 KiB
-  REQUIRE(::setsockopt(other_end(client), SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0);
+  CHECK(client.ask(post("/", body)).body == body);
+  narrow(connected_to(own_port(client)));
+  narrow(connected_to(upstream.port));
   std::string requests;
-  for (std::size_t i = 1; i < count; ++i) requests += get("/");
-  client.send(requests);
+  for (std::size_t i = 1; i < count; ++i) requests += post("/", body);
+  const Sending sending(client, requests);
   std::size_t whole = 1;
   for (std::size_t i = 1; i < count; ++i) whole += read_message(client).body == body ? 1 : 0;
   CHECK(whole == count);
+  const auto seen = upstream.seen();
+  CHECK(std::all_of(seen.begin(), seen.end(), [&](const auto& m) { return m.body == body; }));
+  CHECK(gateway.stable().received == count * size);
   CHECK(gateway.stable().sent == count * size);
   CHECK(gateway.stable().by_outcome == std::map<std::string, std::uint64_t>{{"ok", count}});
 }
