@@ -73,7 +73,6 @@ class Exchange {
 
   // exchange_reply.cpp: from the head that is sent to the response's head
   void send_request();
-  void send_whole(std::string_view request);
   void uploaded(MonoTime now);
   void pass_interim();
   void send_interim();
@@ -95,7 +94,6 @@ class Exchange {
 
   // exchange_deliver.cpp: the way back
   void start_delivery();
-  void answer_whole(std::size_t length);
   reactor::Task<bool> deliver();
   MonoTime stalled_at() const;
   bool delivered(MonoTime now);

@@ -49,26 +49,16 @@ void Exchange::start_delivery() {
   session_.reply().consume(reply_size_);
   if (retained_ > 0) session_.in().consume(std::exchange(retained_, 0));
   progress_at_ = worker_.reactor().now();
-  const std::uint64_t in_hand = std::min(session_.reply().size(), small_body);
-  const bool whole = body.done() || (head.framing == http::Framing::length &&
-                                     body.remaining() <= in_hand && !awaits_event_);
-  if (whole) return answer_whole(static_cast<std::size_t>(body.remaining()));
+  if (!awaits_event_ && whole_in_hand(body, session_.reply().size())) {
+    reply_body_ = static_cast<std::size_t>(body.remaining());
+    out.append(session_.reply().view().substr(0, reply_body_));
+    if (reply_body_ > 0) session_.reply().consume(reply_body_);
+    send_whole(out.view(), download_, upstream_->socket, session_.reply(), session_.client());
+    return;
+  }
   download_.emplace(upstream_->socket, session_.reply(), body, session_.client(), chunked, 0);
   if (awaits_event_) download_->watch(first_event_);
   download_->head(out);
-}
-
-// Mostly the kernel takes it all, and there is no relay.
-void Exchange::answer_whole(std::size_t length) {
-  base::TextBuffer& out = worker_.scratch;
-  out.append(session_.reply().view().substr(0, length));
-  if (length > 0) session_.reply().consume(length);
-  reply_body_ = length;
-  const reactor::Io io = session_.client().send(out.view());
-  if (io.bytes == out.size()) return;
-  download_.emplace(upstream_->socket, session_.reply(), http::BodyReader(), session_.client(),
-                    false, 0);
-  download_->rest_of_head(out.view().substr(io.bytes));
 }
 
 reactor::Task<bool> Exchange::deliver() {

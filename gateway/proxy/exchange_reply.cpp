@@ -23,9 +23,7 @@ void Exchange::send_request() {
   reactor::Buffer& in = session_.in();
   const std::size_t in_hand = in.size() - head_size_;
   const http::BodyReader body(head.framing, head.content_length);
-  const bool whole =
-      body.done() || (head.framing == http::Framing::length && head.content_length <= in_hand &&
-                      head.content_length <= small_body);
+  const bool whole = whole_in_hand(body, in_hand);
   const bool may_repeat = head.idempotent || model_->settings.upstream.retry_reused_post;
   replayable_ = upstream_->reused && !retried_ && whole && may_repeat;
 
@@ -50,22 +48,13 @@ void Exchange::send_request() {
       retained_ = size;
     else
       in.consume(size);
-    send_whole(out.view());
+    if (send_whole(out.view(), upload_, session_.client(), in, upstream_->socket))
+      uploaded(worker_.reactor().now());
   } else {
     in.consume(head_size_);
     upload_.emplace(session_.client(), in, body, upstream_->socket, chunked, limit);
     upload_->head(out);
   }
-}
-
-// Mostly the kernel takes it all; for the rest of it, and to find out what is wrong, there is a
-// relay.
-void Exchange::send_whole(std::string_view request) {
-  const reactor::Io io = upstream_->socket.send(request);
-  if (io.bytes == request.size()) return uploaded(worker_.reactor().now());
-  upload_.emplace(session_.client(), session_.in(), http::BodyReader(), upstream_->socket, false,
-                  0);
-  upload_->rest_of_head(request.substr(io.bytes));
 }
 
 void Exchange::uploaded(MonoTime now) {

@@ -80,4 +80,13 @@ Relay::Progress Relay::step() {
   }
 }
 
+bool send_whole(std::string_view message, std::optional<Relay>& relay, reactor::Socket& from,
+                reactor::Buffer& buffer, reactor::Socket& to) {
+  const reactor::Io io = to.send(message);
+  if (io.bytes == message.size()) return true;
+  relay.emplace(from, buffer, http::BodyReader(), to, false, 0);
+  relay->rest_of_head(message.substr(io.bytes));
+  return false;
+}
+
 }  // namespace canary::proxy

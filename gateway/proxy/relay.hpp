@@ -3,6 +3,10 @@
 // what it waits for; the session waits.
 #pragma once
 
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
 #include "http/body.hpp"
 #include "http/first_event.hpp"
 #include "proxy/outlet.hpp"
@@ -66,5 +70,15 @@ class Relay {
   bool failed_ = false;
   int error_ = 0;
 };
+
+/// Whether what is left of the body is in hand, and little enough to leave together with its head.
+inline bool whole_in_hand(const http::BodyReader& body, std::size_t in_hand) {
+  return body.done() || (body.remaining() > 0 && body.remaining() <= std::min(in_hand, small_body));
+}
+
+/// Sends a message that is whole in hand. Mostly the kernel takes it all: true, and no relay is
+/// needed. Else `relay` is made for the rest, and to find out what is wrong.
+bool send_whole(std::string_view message, std::optional<Relay>& relay, reactor::Socket& from,
+                reactor::Buffer& buffer, reactor::Socket& to);
 
 }  // namespace canary::proxy

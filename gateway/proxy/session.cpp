@@ -193,7 +193,7 @@ void Session::resume(Woken why) {
 }
 
 void Session::finish_if_done() {
-  if (!task_ || task_->done()) worker_.ended(*this);
+  if (task_->done()) worker_.ended(*this);
 }
 
 void Session::drain() {

@@ -10,9 +10,10 @@ RANGE = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
 def lasting_port(host="127.0.0.1"):
     """A free port that the kernel gives to no outgoing connection: while nobody listens there for a
     moment, no other test's client can come to sit on it."""
-    first_of_the_kernels = int(RANGE.read_text().split()[0])
+    first, last = map(int, RANGE.read_text().split())
+    ports = range(max(1024, first - 20000), first) or range(first, last)
     while True:
-        port = random.randrange(10000, first_of_the_kernels)
+        port = random.choice(ports)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

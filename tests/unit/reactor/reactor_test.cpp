@@ -66,15 +66,19 @@ struct Limit {
   bool reached = false;
 };
 
-}  // namespace
-
-TEST_CASE("A short read means drained: no system call until the next event") {
+struct OneSocket {
+  OneSocket() { socket.owner = &owner; }
+  ~OneSocket() { reactor.close(socket); }
   Reactor reactor;
-  Limit limit(reactor);
+  Limit limit{reactor};
   Pair pair;
   Socket socket;
   Listening owner;
-  socket.owner = &owner;
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(OneSocket, "A short read means drained: no system call until the next event") {
   REQUIRE(reactor.add(socket, pair.inner));
   char bytes[8];
   CHECK(socket.receive(bytes).status == IoStatus::again);
@@ -96,16 +100,9 @@ TEST_CASE("A short read means drained: no system call until the next event") {
   run(reactor, [&] { pair.write("hello"); });
   CHECK_FALSE(limit.reached);
   CHECK(seen == "hello12345678");
-  reactor.close(socket);
 }
 
-TEST_CASE("What happens to a socket before it is watched is told then") {
-  Reactor reactor;
-  Limit limit(reactor);
-  Pair pair;
-  Socket socket;
-  Listening owner;
-  socket.owner = &owner;
+TEST_CASE_METHOD(OneSocket, "What happens to a socket before it is watched is told then") {
   reactor.hold(socket, pair.inner);
   char bytes[8];
   CHECK(socket.receive(bytes).status == IoStatus::again);
@@ -125,16 +122,10 @@ TEST_CASE("What happens to a socket before it is watched is told then") {
   });
   CHECK_FALSE(limit.reached);
   CHECK(seen == "early");
-  reactor.close(socket);
 }
 
-TEST_CASE("The end is read after the last bytes, though it is no event of its own") {
-  Reactor reactor;
-  Limit limit(reactor);
-  Pair pair;
-  Socket socket;
-  Listening owner;
-  socket.owner = &owner;
+TEST_CASE_METHOD(OneSocket,
+                 "The end is read after the last bytes, though it is no event of its own") {
   REQUIRE(reactor.add(socket, pair.inner));
   std::string seen;
   owner.then = [&](Socket&) {
@@ -152,16 +143,10 @@ TEST_CASE("The end is read after the last bytes, though it is no event of its ow
   });
   CHECK_FALSE(limit.reached);
   CHECK(seen == "last words");
-  reactor.close(socket);
 }
 
-TEST_CASE("A full socket says so, and an event follows when there is room again") {
-  Reactor reactor;
-  Limit limit(reactor);
-  Pair pair;
-  Socket socket;
-  Listening owner;
-  socket.owner = &owner;
+TEST_CASE_METHOD(OneSocket,
+                 "A full socket says so, and an event follows when there is room again") {
   REQUIRE(reactor.add(socket, pair.inner));
   const std::string bytes(1 << 16, 'x');
   std::size_t sent = 0;
@@ -177,7 +162,6 @@ TEST_CASE("A full socket says so, and an event follows when there is room again"
       read += static_cast<std::size_t>(::read(pair.outer, into.data(), into.size()));
   });
   CHECK_FALSE(limit.reached);
-  reactor.close(socket);
 }
 
 TEST_CASE("A socket that is closed within a batch is told nothing more, and freed after it") {
@@ -218,13 +202,7 @@ TEST_CASE("A socket that is closed within a batch is told nothing more, and free
   reactor.close(killer);
 }
 
-TEST_CASE("What gives way goes on after fresh events, round by round") {
-  Reactor reactor;
-  Limit limit(reactor);
-  Pair pair;
-  Socket socket;
-  Listening owner;
-  socket.owner = &owner;
+TEST_CASE_METHOD(OneSocket, "What gives way goes on after fresh events, round by round") {
   REQUIRE(reactor.add(socket, pair.inner));
   int rounds = 0, events = 0, events_at_end = 0;
   Again again;
@@ -244,7 +222,6 @@ TEST_CASE("What gives way goes on after fresh events, round by round") {
   run(reactor, [&] { reactor.yield(again); });
   CHECK_FALSE(limit.reached);
   CHECK(events_at_end == 99);  // one between any two rounds
-  reactor.close(socket);
 }
 
 TEST_CASE("What has given way when the reactor goes is not called any more") {
