@@ -9,6 +9,8 @@ namespace {
 
 // Each takes a descriptor, for `health.timeout` at most.
 constexpr std::size_t most_under_way = 256;
+// Between the first two probes after an outage of all; doubled for each that fails.
+constexpr base::Duration shortest_pause = std::chrono::milliseconds(250);
 
 std::string problem_of(const base::Result<int>& status) {
   if (!status) return status.error().message();
@@ -41,8 +43,10 @@ void HealthProbes::follow(const traffic::RoutingTable& table) {
       Endpoint& endpoint = found->second;
       const config::Health& rules = model.settings.health;
       // At any time of an interval: not all that come at once are asked at once.
-      if (is_new || rules.interval != endpoint.rules.interval)
+      if (is_new || rules.interval != endpoint.rules.interval) {
         endpoint.next = clock_.mono() + part_of(rules.interval, 0, 1);
+        endpoint.pause = rules.interval;
+      }
       endpoint.health = each.health;
       endpoint.rules = rules;
       endpoint.probe = {each.address.storage, each.address.length, each.authority, rules.path,
@@ -67,7 +71,7 @@ void HealthProbes::tick() {
 
 void HealthProbes::ask(const Key& key, Endpoint& endpoint) {
   endpoint.asked = true;
-  endpoint.next = clock_.mono() + part_of(endpoint.rules.interval, 0.9, 1.1);
+  endpoint.next = clock_.mono() + part_of(endpoint.pause, 0.9, 1.1);
   ++under_way_;
   send_(endpoint.probe, [this, key, alive = std::weak_ptr(alive_)](base::Result<int> status) {
     if (!alive.lock()) return;
@@ -87,7 +91,12 @@ void HealthProbes::answered(const Key& key, const base::Result<int>& status) {
   if (succeeded)
     endpoint.health->answered.store(clock_.mono().time_since_epoch().count(),
                                     std::memory_order_relaxed);
-  if (!endpoint.verdict.take(succeeded, endpoint.rules)) return;
+  const bool changed = endpoint.verdict.take(succeeded, endpoint.rules);
+  if (endpoint.verdict.healthy)
+    endpoint.pause = endpoint.rules.interval;
+  else if (!succeeded)
+    endpoint.pause = std::min(endpoint.rules.interval, 2 * endpoint.pause);
+  if (!changed) return;
   publish(endpoint);
   if (succeeded) end_outage(std::get<0>(key));
 }
@@ -98,8 +107,9 @@ void HealthProbes::publish(Endpoint& endpoint) {
 }
 
 // One of the model's is healthy again. If it is the first after all of both versions were not, each
-// other is believed in until its next probe, which is due at once: whose turn happens to come first
-// must not cost the canary its weight.
+// other is believed in until its next probe, which is due at once, and if that fails is asked again
+// soon: whose turn happens to come first, or who is back a moment later, must not cost the canary
+// its weight.
 void HealthProbes::end_outage(const std::string& model) {
   const auto first = endpoints_.lower_bound({model, "", 0});
   const auto last = std::find_if(
@@ -112,6 +122,7 @@ void HealthProbes::end_outage(const std::string& model) {
     if (endpoint.verdict.healthy) continue;
     endpoint.verdict = {true, endpoint.rules.unhealthy_after - 1};
     endpoint.next = clock_.mono();
+    endpoint.pause = std::min(endpoint.rules.interval, shortest_pause);
     publish(endpoint);
   }
 }

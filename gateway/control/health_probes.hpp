@@ -41,7 +41,8 @@ class HealthProbes {
     std::string problem;  // of the last probe; empty when it succeeded
     std::uint64_t succeeded = 0, failed = 0, changes = 0;
     base::MonoTime next{};
-    bool asked = false;  // a probe is under way
+    base::Duration pause{};  // between probes; the interval, but after an outage of all
+    bool asked = false;      // a probe is under way
   };
 
   /// Knows the table's endpoints from now on, and no other.

@@ -8,13 +8,20 @@ namespace {
 
 constexpr Duration shortest = std::chrono::seconds(1);
 constexpr Duration longest = std::chrono::seconds(30);
-constexpr unsigned doublings = 5;  // 32 s is above the longest
+constexpr int doublings = 5;  // 32 s is above the longest
 
 }  // namespace
 
-Duration Ejection::back_off(unsigned n, double chance) {
-  const Duration plain = std::min(longest, shortest * (1u << std::min(n, doublings)));
+Duration Ejection::back_off(int n, double chance) {
+  const Duration plain =
+      n < 0 ? shortest / (1 << -n) : std::min(longest, shortest * (1 << std::min(n, doublings)));
   return std::chrono::duration_cast<Duration>(plain * (0.75 + chance / 2));
+}
+
+void Ejection::hasten(MonoTime now) {
+  if (failures_ == 0) return;
+  retry_at_ = std::min(retry_at_, now);
+  tries_ = hastened;
 }
 
 bool Ejection::connected() {
@@ -29,17 +36,19 @@ bool Ejection::failed(Try how, MonoTime now, std::uint32_t eject_after, double c
   if (ejected_) {
     // A last resort, and connects that began before the ejection, say nothing new.
     if (how != Try::in_use) failed_at_ = now;
-    if (how != Try::half_open) return false;
-    if (tries_ < doublings) ++tries_;
-    retry_at_ = now + back_off(tries_, chance);
+    if (how == Try::half_open) back_off_from(now, chance);
     return false;
   }
   if (eject_after == 0 || failures_ < eject_after) return false;
   ejected_ = true;
-  tries_ = 0;
   failed_at_ = now;
-  retry_at_ = now + back_off(0, chance);
+  back_off_from(now, chance);
   return true;
+}
+
+void Ejection::back_off_from(MonoTime now, double chance) {
+  retry_at_ = now + back_off(tries_, chance);
+  if (tries_ < doublings) ++tries_;
 }
 
 }  // namespace canary::proxy

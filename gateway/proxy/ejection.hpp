@@ -27,8 +27,8 @@ enum class Try : std::uint8_t {
 class Ejection {
  public:
   /// The back-off behind the nth failed half-open try, 0 for the first ejection: 1 s, doubling up
-  /// to 30 s, a quarter more or less. `chance` is in [0, 1).
-  static Duration back_off(unsigned n, double chance);
+  /// to 30 s, a quarter more or less; half of it for each step below 0. `chance` is in [0, 1).
+  static Duration back_off(int n, double chance);
 
   bool ejected() const { return ejected_; }
   MonoTime failed_at() const { return failed_at_; }  // meaningful while ejected, as is the next
@@ -43,8 +43,11 @@ class Ejection {
 
   /// An ejected endpoint is about to be tried.
   void begin_try() { trying_ = true; }
-  /// There is reason to think that it is back: the next request may find out.
-  void hasten(MonoTime now) { retry_at_ = std::min(retry_at_, now); }
+  /// There is reason to think that it is back, or soon will be: the next request may find out, and
+  /// when it is not, others soon after, from back_off(hastened) on. So it is out for about twice as
+  /// long as it could not be connected to, and no longer.
+  void hasten(MonoTime now);
+  static constexpr int hastened = -5;
   /// The try came to nothing that would tell of the endpoint.
   void abandon_try() { trying_ = false; }
   /// True: it has been ejected until now.
@@ -53,8 +56,10 @@ class Ejection {
   bool failed(Try how, MonoTime now, std::uint32_t eject_after, double chance);
 
  private:
+  void back_off_from(MonoTime now, double chance);
+
   std::uint32_t failures_ = 0;  // in a row
-  std::uint8_t tries_ = 0;      // half-open ones that failed since it was ejected
+  std::int8_t tries_ = 0;       // what the next back-off is behind
   bool ejected_ = false, trying_ = false;
   MonoTime failed_at_{}, retry_at_{};
 };

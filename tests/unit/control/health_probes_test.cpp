@@ -163,6 +163,33 @@ TEST_CASE(
   CHECK(f.canary_health().healthy == others_are_well);
 }
 
+TEST_CASE("after an outage of all, who is back a moment after the first is asked again soon",
+          "[probes]") {
+  Fixture f;
+  f.config.models[0].health.interval = 10s;
+  f.publish();
+  f.pass(600, sick);
+  const auto only_canary_sick = [](const std::string& host) -> base::Result<int> {
+    return host == "127.0.0.1:3" ? 503 : 200;
+  };
+  while (!f.health(0).healthy) f.pass(1, only_canary_sick);
+  f.pass(3, only_canary_sick);
+  REQUIRE_FALSE(f.canary_health().healthy);
+  int ticks = 0;
+  for (; !f.canary_health().healthy; ++ticks) f.pass(1, well);
+  CHECK(ticks <= 12);  // two good ones, of an interval of 100 ticks
+  f.asked.clear();
+  f.pass(300, well);
+  CHECK(f.asked["127.0.0.1:3"] <= 4);  // in the interval again
+  SECTION("but not for ever") {
+    f.pass(600, sick);
+    while (!f.health(0).healthy) f.pass(1, only_canary_sick);
+    f.asked.clear();
+    f.pass(600, only_canary_sick);
+    CHECK(f.asked["127.0.0.1:3"] <= 12);  // six in 60 s, and five that were doubled up to it
+  }
+}
+
 TEST_CASE("while one is healthy, nobody else is believed in", "[probes]") {
   Fixture f;
   f.publish();

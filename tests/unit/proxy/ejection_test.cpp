@@ -44,7 +44,7 @@ TEST_CASE("With 0 nothing is ever ejected", "[ejection]") {
 
 TEST_CASE("The back-off doubles from 1 s to 30 s, a quarter more or less", "[ejection]") {
   const Duration plain[] = {1s, 2s, 4s, 8s, 16s, 30s, 30s, 30s};
-  for (unsigned n = 0; n < std::size(plain); ++n) {
+  for (int n = 0; n < static_cast<int>(std::size(plain)); ++n) {
     CHECK(Ejection::back_off(n, 0.5) == plain[n]);
     CHECK(Ejection::back_off(n, 0) == plain[n] * 3 / 4);
     CHECK(Ejection::back_off(n, 0.999) < plain[n] * 5 / 4);
@@ -73,6 +73,38 @@ TEST_CASE("Behind the back-off one request tries, and the others do not", "[ejec
     ejection.abandon_try();
     CHECK(ejection.admits(start + 1s));
   }
+}
+
+TEST_CASE("One that is hastened is out for about twice as long as it could not be connected to",
+          "[ejection]") {
+  // However long its back-off was: after an outage of both versions the canary must not be charged
+  // with much more than its own part of it.
+  const auto gone_for = GENERATE(0ms, 1ms, 30ms, 200ms, 700ms, 5s);
+  const int failed_before = GENERATE(0, 1, 10);
+  const bool ejected = GENERATE(true, false);
+  const double chance = GENERATE(0.0, 0.999);
+  CAPTURE(gone_for, failed_before, ejected, chance);
+  Ejection ejection;
+  if (ejected) {
+    ejection = ejected_at(start - 1s);
+    for (int i = 0; i < failed_before; ++i) ejection.failed(Try::half_open, start - 1s, 3, middle);
+  } else {
+    ejection.failed(Try::in_use, start, 3, middle);
+  }
+  ejection.hasten(start);
+  MonoTime now = start;  // a request in every millisecond
+  while (now < start + gone_for || !ejection.admits(now)) {
+    if (ejection.admits(now)) {
+      const Try how = ejection.ejected() ? Try::half_open : Try::in_use;
+      if (how == Try::half_open) ejection.begin_try();
+      ejection.failed(how, now, 3, chance);
+    }
+    now += 1ms;
+  }
+  CHECK(now - start <= gone_for * 5 / 2 + 50ms);
+  CHECK(ejection.connected() == ejection.ejected());
+  for (int i = 0; i < 3; ++i) ejection.failed(Try::in_use, now, 3, middle);
+  CHECK_FALSE(ejection.admits(now + 999ms));  // all is as it was at first
 }
 
 TEST_CASE("Connects that began before the ejection do not lengthen it", "[ejection]") {
