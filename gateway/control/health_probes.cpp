@@ -1,7 +1,6 @@
 #include "control/health_probes.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace canary::control {
@@ -58,6 +57,10 @@ void HealthProbes::follow(const traffic::RoutingTable& table) {
     if (model.canary) enter(model, *model.canary);
   }
   std::erase_if(endpoints_, [&](const auto& each) { return !present.contains(each.first); });
+  std::erase_if(outages_, [&](const std::string& name) {
+    return std::none_of(table.models.begin(), table.models.end(),
+                        [&](const traffic::Model& model) { return model.name == name; });
+  });
 }
 
 void HealthProbes::tick() {
@@ -85,20 +88,21 @@ void HealthProbes::answered(const Key& key, const base::Result<int>& status) {
   if (found == endpoints_.end()) return;  // it left while it was asked
   Endpoint& endpoint = found->second;
   endpoint.asked = false;
+  // Our own lack of descriptors or ports: it was not asked at all.
+  if (!status && status.error().source() != base::Source::upstream) return;
   endpoint.problem = problem_of(status);
-  const bool succeeded = endpoint.problem.empty();
-  ++(succeeded ? endpoint.succeeded : endpoint.failed);
-  if (succeeded)
-    endpoint.health->answered.store(clock_.mono().time_since_epoch().count(),
-                                    std::memory_order_relaxed);
-  const bool changed = endpoint.verdict.take(succeeded, endpoint.rules);
+  const auto now = clock_.mono().time_since_epoch().count();
+  if (!endpoint.fails()) endpoint.health->answered.store(now, std::memory_order_relaxed);
+  ++(endpoint.fails() ? endpoint.failed : endpoint.succeeded);
+  auto& failing_since = endpoint.health->failing_since;
+  if (endpoint.fails() && failing_since == 0) failing_since = now;
+  if (endpoint.verdict.take(!endpoint.fails(), endpoint.rules)) publish(endpoint);
+  if (!endpoint.fails() && endpoint.verdict.healthy) failing_since = 0;
   if (endpoint.verdict.healthy)
     endpoint.pause = endpoint.rules.interval;
-  else if (!succeeded)
+  else if (endpoint.fails())
     endpoint.pause = std::min(endpoint.rules.interval, 2 * endpoint.pause);
-  if (!changed) return;
-  publish(endpoint);
-  if (succeeded) end_outage(std::get<0>(key));
+  look_at_outage(std::get<0>(key), endpoint);
 }
 
 void HealthProbes::publish(Endpoint& endpoint) {
@@ -106,25 +110,37 @@ void HealthProbes::publish(Endpoint& endpoint) {
   endpoint.health->healthy.store(endpoint.verdict.healthy, std::memory_order_relaxed);
 }
 
-// One of the model's is healthy again. If it is the first after all of both versions were not, each
-// other is believed in until its next probe, which is due at once, and if that fails is asked again
-// soon: whose turn happens to come first, or who is back a moment later, must not cost the canary
-// its weight.
+template <class F>
+void HealthProbes::for_each_of(const std::string& model, F&& f) {
+  for (auto each = endpoints_.lower_bound({model, "", 0});
+       each != endpoints_.end() && std::get<0>(each->first) == model; ++each)
+    f(each->second);
+}
+
+// Also an outage that is over before all have failed often enough to be called unhealthy.
+void HealthProbes::look_at_outage(const std::string& model, const Endpoint& last) {
+  if (last.fails()) {
+    bool all = true;
+    for_each_of(model, [&](const Endpoint& endpoint) { all = all && endpoint.fails(); });
+    if (all) outages_.insert(model);
+  } else if (last.verdict.healthy && outages_.erase(model) > 0) {
+    end_outage(model);
+  }
+}
+
+// One of the model's is healthy, after none was. Each that is not is believed in until its next
+// probe, which is due at once, and if that fails is asked again soon: whose turn happens to come
+// first, or who is back a moment later, must not cost the canary its weight.
 void HealthProbes::end_outage(const std::string& model) {
-  const auto first = endpoints_.lower_bound({model, "", 0});
-  const auto last = std::find_if(
-      first, endpoints_.end(), [&](const auto& each) { return std::get<0>(each.first) != model; });
-  const auto healthy =
-      std::count_if(first, last, [](const auto& each) { return each.second.verdict.healthy; });
-  if (healthy > 1) return;
-  for (auto each = first; each != last; ++each) {
-    Endpoint& endpoint = each->second;
-    if (endpoint.verdict.healthy) continue;
+  const auto now = clock_.mono();
+  for_each_of(model, [now](Endpoint& endpoint) {
+    if (endpoint.verdict.healthy) return;
+    endpoint.health->failing_since.store(now.time_since_epoch().count(), std::memory_order_relaxed);
     endpoint.verdict = {true, endpoint.rules.unhealthy_after - 1};
-    endpoint.next = clock_.mono();
+    endpoint.next = now;
     endpoint.pause = std::min(endpoint.rules.interval, shortest_pause);
     publish(endpoint);
-  }
+  });
 }
 
 const HealthProbes::Endpoint* HealthProbes::find(const traffic::Model& model,

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <tuple>
 
@@ -39,6 +40,7 @@ class HealthProbes {
     net::Probe probe;
     ProbeVerdict verdict;
     std::string problem;  // of the last probe; empty when it succeeded
+    bool fails() const { return !problem.empty(); }
     std::uint64_t succeeded = 0, failed = 0, changes = 0;
     base::MonoTime next{};
     base::Duration pause{};  // between probes; the interval, but after an outage of all
@@ -58,6 +60,9 @@ class HealthProbes {
   void ask(const Key& key, Endpoint& endpoint);
   void answered(const Key& key, const base::Result<int>& status);
   static void publish(Endpoint& endpoint);
+  template <class F>
+  void for_each_of(const std::string& model, F&& f);
+  void look_at_outage(const std::string& model, const Endpoint& last);
   void end_outage(const std::string& model);
   base::Duration part_of(base::Duration interval, double least, double most);
 
@@ -65,6 +70,7 @@ class HealthProbes {
   SendProbe send_;
   base::Random random_;
   std::map<Key, Endpoint> endpoints_;
+  std::set<std::string> outages_;  // models, by name, all of whose endpoints have failed at once
   std::size_t under_way_ = 0;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

@@ -4,11 +4,25 @@
 #include <utility>
 
 namespace canary::control {
+namespace {
+
+bool has_weight(const traffic::RoutingTable& table, const traffic::Model& model) {
+  return std::any_of(table.models.begin(), table.models.end(), [&](const traffic::Model& each) {
+    return each.name == model.name && each.canary_weight > 0 &&
+           each.canary->name == model.canary->name;
+  });
+}
+
+}  // namespace
 
 void Publisher::publish(const config::Config& config,
                         const std::map<std::string, base::BasisPoints>& weights,
                         const traffic::Lookup& lookup, std::function<void()> in_force) {
-  table_ = traffic::build_table(config, weights, lookup, endpoints_, registry_, ++published_);
+  const auto before = std::exchange(
+      table_, traffic::build_table(config, weights, lookup, endpoints_, registry_, ++published_));
+  for (const traffic::Model& model : table_->models)
+    if (model.canary_weight > 0 && !(before && has_weight(*before, model)))
+      model.canary->stats->requests->begin_episode();
   waiting_.emplace_back(published_, std::move(in_force));
   data_plane_.publish(table_, [this, alive = std::weak_ptr(alive_), table = table_] {
     if (alive.lock()) applied(*table);

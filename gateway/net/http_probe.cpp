@@ -11,6 +11,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/shortage.hpp"
+
 namespace canary::net {
 namespace {
 
@@ -72,7 +74,10 @@ class Running : public std::enable_shared_from_this<Running> {
   void fail(const char* step, const Code& code) {
     stream_.close();
     const bool late = code == beast::error::timeout;
-    done_(base::Error(std::string(step) + ": " + (late ? "no answer in time" : code.message())));
+    const bool our_own = code.category() == boost::system::system_category() &&
+                         base::is_local_shortage(code.value());
+    done_(base::Error(std::string(step) + ": " + (late ? "no answer in time" : code.message()),
+                      our_own ? base::Source::internal : base::Source::upstream));
   }
 
   beast::tcp_stream stream_;

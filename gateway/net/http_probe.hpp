@@ -23,7 +23,7 @@ struct Probe {
 };
 
 /// `done` runs once, on a thread that runs `io`: with the status of the final answer, or with what
-/// failed: connect, send, read.
+/// failed: connect, send, read. An error whose source is not upstream says nothing of the address.
 void http_probe(boost::asio::io_context& io, const Probe& probe,
                 std::function<void(base::Result<int>)> done);
 

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/shortage.hpp"
+
 namespace canary::proxy {
 namespace {
 
@@ -14,12 +16,11 @@ MonoTime answered(const traffic::Endpoint& endpoint) {
   return MonoTime(Duration(endpoint.health->answered.load(std::memory_order_relaxed)));
 }
 
-}  // namespace
-
-bool is_local_shortage(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
-         error == EADDRNOTAVAIL;
+MonoTime failing_since(const traffic::Endpoint& endpoint) {
+  return MonoTime(Duration(endpoint.health->failing_since.load(std::memory_order_relaxed)));
 }
+
+}  // namespace
 
 const traffic::Endpoint* EndpointChoice::next_of_several(MonoTime now) {
   if (level_ == Level::healthy) {
@@ -49,9 +50,14 @@ bool EndpointChoice::open(std::size_t index, MonoTime now) const {
          slot->ejection.admits(now, answered(endpoint));
 }
 
-bool EndpointChoice::any_sound(const traffic::Version& version, UpstreamPool& pool) {
-  return std::any_of(version.endpoints.begin(), version.endpoints.end(),
-                     [&](const auto& endpoint) { return sound(endpoint, pool); });
+bool EndpointChoice::stands_in(const traffic::Version& stable, const traffic::Version& canary,
+                               UpstreamPool& pool) {
+  MonoTime failing{};  // since when the last of the canary's endpoints that fail their probes does
+  for (const traffic::Endpoint& endpoint : canary.endpoints)
+    if (!probed_healthy(endpoint)) failing = std::max(failing, failing_since(endpoint));
+  return std::any_of(stable.endpoints.begin(), stable.endpoints.end(), [&](const auto& endpoint) {
+    return sound(endpoint, pool) && (failing == MonoTime{} || answered(endpoint) > failing);
+  });
 }
 
 // Two of them with even chances. Mostly the first two that are drawn are open; else all are looked
@@ -107,7 +113,7 @@ void EndpointChoice::ended(int error, MonoTime now) {
   if (error == 0) {
     brought_back_ = slot->ejection.connected();
     if (brought_back_) cell.in_use();
-  } else if (error == ECANCELED || is_local_shortage(error)) {
+  } else if (error == ECANCELED || base::is_local_shortage(error)) {
     if (how_ != Try::in_use) slot->ejection.abandon_try();
   } else {
     cell.error.store(error, std::memory_order_relaxed);

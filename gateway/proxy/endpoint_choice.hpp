@@ -13,9 +13,6 @@
 
 namespace canary::proxy {
 
-/// Our own lack of means, not the endpoint's fault.
-bool is_local_shortage(int error);
-
 class EndpointChoice {
  public:
   struct Rules {
@@ -49,8 +46,11 @@ class EndpointChoice {
     return sound(only, pool) ? &only : nullptr;
   }
   bool in_use() const { return how_ == Try::in_use; }
-  /// Whether one of the version's endpoints is neither ejected nor fails its probes.
-  static bool any_sound(const traffic::Version& version, UpstreamPool& pool);
+  /// Whether stable can answer for a canary that is out: one of its endpoints is neither ejected
+  /// nor fails its probes, and has answered one since the canary's began to fail. Without the last,
+  /// whose probes happen to come first would decide in an outage of both.
+  static bool stands_in(const traffic::Version& stable, const traffic::Version& canary,
+                        UpstreamPool& pool);
   /// How connecting to it ended: 0, ECANCELED when it was not our business to wait for it, or
   /// errno.
   void ended(int error, MonoTime now);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/shortage.hpp"
 #include "base/text.hpp"
 #include "http/build_head.hpp"
 #include "proxy/endpoint_choice.hpp"
@@ -23,6 +24,17 @@ constexpr std::size_t least_room = 4 << 10;
 // These do not ask the model: answers that cost nothing would make a broken version look better.
 bool asks_the_model(const http::RequestHead& head) {
   return !head.is_head && head.method != "OPTIONS" && head.method != "TRACE";
+}
+
+// Whom a trusted proxy has seen: the last address of the last X-Forwarded-For. Several lines are
+// one list (RFC 9110, 5.3); what stands before may be the client's own invention.
+std::string_view last_forwarded(const http::RequestHead& head, std::string_view peer) {
+  for (const http::Field& field : head.fields()) {
+    if (field.kind != http::FieldKind::forwarded_for) continue;
+    const std::string_view last = base::trim(field.value.substr(field.value.rfind(',') + 1));
+    if (!last.empty()) peer = last;
+  }
+  return peer;
 }
 
 }  // namespace
@@ -180,13 +192,8 @@ bool Exchange::choose() {
   version_ = nullptr;
   if (!parse()) return false;
   const http::RequestHead& head = worker_.request;
-  std::string_view client = session_.peer();
-  if (trusts_peer()) {
-    const std::string_view forwarded = head.find("X-Forwarded-For");
-    const std::string_view last = base::trim(forwarded.substr(forwarded.rfind(',') + 1));
-    if (!last.empty()) client = last;
-  }
-  const HeadView view(head, client);
+  const HeadView view(head,
+                      trusts_peer() ? last_forwarded(head, session_.peer()) : session_.peer());
   const traffic::Matched matched = traffic::match(*table_, view);
   model_ = matched.model;
   if (!model_) {
@@ -266,7 +273,8 @@ reactor::Task<bool> Exchange::reach() {
 reactor::Task<Exchange::Reached> Exchange::reach_version() {
   UpstreamPool& pool = worker_.upstreams();
   // When stable is out as well, both are tried alike: what ends first is nobody's merit.
-  const bool stand_in = has_stand_in() && EndpointChoice::any_sound(model_->stable, pool);
+  const bool stand_in =
+      has_stand_in() && EndpointChoice::stands_in(model_->stable, *version_, pool);
   EndpointChoice choice(*version_, {model_->settings.health.eject_after_failures, stand_in},
                         {pool, worker_.random(), worker_.index()});
   connect_error_ = EHOSTUNREACH;
@@ -282,7 +290,8 @@ reactor::Task<Exchange::Reached> Exchange::reach_version() {
     // What had taken it out may have taken out all of the model's. Or the canary would be charged
     // with the rest of its back-off, while stable, which nobody stands in for, is back at once.
     if (choice.brought_back()) pool.hasten(*model_, worker_.reactor().now());
-    if (connect_error_ == ECANCELED) co_return Reached::client_gone;
+    const bool gone = connect_error_ == ETIMEDOUT && session_.client_gone();
+    if (gone || connect_error_ == ECANCELED) co_return Reached::client_gone;
     const bool in_force = table_ == worker_.table();
     if (connect_error_ == 0 && in_force) co_return parse() ? Reached::connected : Reached::failed;
     if (connect_error_ == 0) {
@@ -306,18 +315,24 @@ bool Exchange::has_stand_in() const {
 }
 
 // 0 with upstream_ connected, ETIMEDOUT at the deadline, ECANCELED when the client is gone, or why
-// the connect failed.
+// the connect failed. Who leaves when half of the time has passed in vain is told of as the
+// deadline: impatient clients must not hide a server that cannot be reached.
 reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
   int error = 0;
   upstream_ = worker_.upstreams().connect(endpoint, session_.as_owner(), error);
-  const MonoTime deadline =
-      std::min(worker_.reactor().now() + model_->settings.timeouts.connect, total_deadline());
+  const MonoTime began = worker_.reactor().now();
+  const Duration patience = model_->settings.timeouts.connect;
+  const MonoTime deadline = std::min(began + patience, total_deadline());
   while (error == 0 && !upstream_->socket.writable()) {
     head_fresh_ = false;
+    record_.held_up(began);
     const Woken woken = co_await session_.wake(deadline);
+    const bool late = worker_.reactor().now() - began >= patience / 2;
     if (woken == Woken::expired) error = ETIMEDOUT;
-    if (woken == Woken::shutdown || session_.client_gone()) error = ECANCELED;
+    if (woken != Woken::shutdown && session_.client_gone()) error = late ? ETIMEDOUT : ECANCELED;
+    if (woken == Woken::shutdown) error = ECANCELED;
   }
+  record_.goes_on();
   if (error == 0) error = reactor::connect_error(upstream_->socket.fd());
   if (error != 0) upstream_.reset();
   co_return error;
@@ -325,7 +340,7 @@ reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
 
 // The picked version cannot be reached: its one charge. True: stable is to answer instead.
 bool Exchange::fail_over() {
-  if (is_local_shortage(connect_error_)) {
+  if (base::is_local_shortage(connect_error_)) {
     refused_ = {503, "out_of_resources", "the gateway is out of descriptors, ports or memory"};
     return false;
   }
@@ -335,7 +350,11 @@ bool Exchange::fail_over() {
     return false;
   }
   const bool timed_out = connect_error_ == ETIMEDOUT;
-  const Outcome outcome = timed_out ? Outcome::timeout_connect : Outcome::connect_error;
+  // While no name of the version has ever been answered, nobody has been asked, and nothing is
+  // known.
+  const Outcome outcome = timed_out                     ? Outcome::timeout_connect
+                          : version_->endpoints.empty() ? Outcome::gateway_error
+                                                        : Outcome::connect_error;
   if (has_stand_in()) {
     record_.finish(outcome, worker_.reactor().now(), 0, 0);
     version_->stats->requests->at(worker_.index()).failovers.add();

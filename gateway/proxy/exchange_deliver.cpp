@@ -56,7 +56,8 @@ void Exchange::start_delivery() {
     send_whole(out.view(), download_, upstream_->socket, session_.reply(), session_.client());
     return;
   }
-  download_.emplace(upstream_->socket, session_.reply(), body, session_.client(), chunked, 0);
+  download_.emplace(upstream_->socket, session_.reply(), body, session_.client(), chunked,
+                    Relay::no_limit);
   if (awaits_event_) download_->watch(first_event_);
   download_->head(out);
 }
@@ -69,8 +70,7 @@ reactor::Task<bool> Exchange::deliver() {
     const Relay::Progress progress = download_->step();
     const MonoTime now = worker_.reactor().now();
     const bool slow_client = progress == Relay::Progress::want_output;
-    if (download_->bytes_moved() != before || slow_client != client_slow_) progress_at_ = now;
-    client_slow_ = slow_client;
+    if (download_->bytes_moved() != before) progress_at_ = now;
     if (awaits_event_ && first_event_.began()) {
       awaits_event_ = false;
       record_.first_content(now);
@@ -82,7 +82,15 @@ reactor::Task<bool> Exchange::deliver() {
                          progress == Relay::Progress::gave_way;
     if (!goes_on) co_return broke_off(Outcome::truncated, now);
     // An early response does not end the upload at once: the upstream may still want to read.
-    if (!upload_done_ && !upload_broken_ && upload_step()) upload_broken_ = true;
+    if (uploading() && upload_step()) upload_broken_ = true;
+    // An upstream that has nothing to say before it has read more does not hold up a client that
+    // sends no more.
+    const bool starved =
+        uploading() && waits_for_client_ && progress == Relay::Progress::want_input;
+    const bool client_slow = slow_client || starved;
+    if (client_slow != client_slow_) progress_at_ = now;
+    client_slow_ = client_slow;
+    record_.client_blocks(client_slow, now);
     if (session_.client_gone()) co_return broke_off(Outcome::client_abort, now);
     const MonoTime total = total_deadline();
     const MonoTime stalled = stalled_at();
@@ -94,7 +102,7 @@ reactor::Task<bool> Exchange::deliver() {
     if (woken == Woken::event) continue;
     const Outcome silent = awaits_event_ ? Outcome::timeout_first_byte : Outcome::timeout_idle;
     const Outcome late = total <= stalled ? total_outcome(deadline) : silent;
-    co_return broke_off(slow_client ? Outcome::client_abort : late, deadline);
+    co_return broke_off(client_slow ? Outcome::client_abort : late, deadline);
   }
 }
 
@@ -116,7 +124,6 @@ void Exchange::keep_upstream() {
 bool Exchange::delivered(MonoTime now) {
   record_.finish(reply_outcome_, now, received(), sent());
   log_access();
-  worker_.race_allowance().answered();
   // Bytes behind the end of the response belong to nobody: such a connection is not used again.
   const bool clean = session_.reply().empty() && !upstream_->socket.hung_up();
   session_.reply().clear();

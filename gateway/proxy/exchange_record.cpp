@@ -13,13 +13,14 @@ ExchangeRecord::~ExchangeRecord() {
 void ExchangeRecord::picked(const traffic::Model& model, const traffic::Version& version,
                             bool evidence) {
   unpicked();
-  sent_ = MonoTime{};
+  sent_ = held_since_ = MonoTime{};
   version.stats->requests->at(worker_).started.add();
   in_flight_ = &version;
   if (finished_) return;  // charged already: the request only travels on (failover)
   model_ = &model;
   version_ = &version;
   evidence_ = evidence;
+  episode_ = version.stats->requests->episode();
 }
 
 void ExchangeRecord::unpicked() {
@@ -28,8 +29,15 @@ void ExchangeRecord::unpicked() {
   if (!finished_) version_ = nullptr;
 }
 
+void ExchangeRecord::held_up(MonoTime now) {
+  if (age_began() != MonoTime{}) return;
+  held_since_ = now;
+  blocked_ = Duration{};
+}
+
 void ExchangeRecord::request_sent(MonoTime now) {
   sent_ = now;
+  goes_on();
   blocked_ = Duration{};
 }
 
@@ -37,11 +45,14 @@ void ExchangeRecord::response_started(MonoTime now, std::uint16_t status, bool s
   if (finished_) return;
   status_ = status;
   streamed_ = streamed;
+  goes_on();
   if (!streamed) first_content(now);
 }
 
 void ExchangeRecord::first_content(MonoTime now) {
-  if (!finished_ && sent_ != MonoTime{} && !first_byte_) first_byte_ = age(now);
+  if (finished_ || content_began_) return;
+  content_began_ = true;
+  if (sent_ != MonoTime{}) first_byte_ = age(now);
 }
 
 // Whom the exchange waits for: from now on the client, or no longer.
@@ -62,7 +73,7 @@ bool ExchangeRecord::client_took_most(MonoTime now) const {
 
 Duration ExchangeRecord::age(MonoTime now) const {
   const Duration blocked_now = client_blocks_ ? now - blocked_since_ : Duration{};
-  return std::max(Duration{}, now - sent_ - blocked_ - blocked_now);
+  return std::max(Duration{}, now - age_began() - blocked_ - blocked_now);
 }
 
 void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t received,
@@ -76,7 +87,7 @@ void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t 
   seen.code = status_;
   const bool error = stats::is_version_error(outcome) || (status_ && model_->error_code(status_));
   seen.error = error && !excused_;
-  seen.evidence = evidence_;
+  seen.evidence = is_evidence();
   seen.counted_slow_slo = counted_slo_;
   seen.counted_slow_trigger = counted_trigger_;
   seen.first_byte = first_byte_;
@@ -92,15 +103,15 @@ void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t 
 }
 
 bool ExchangeRecord::waiting() const {
-  if (finished_ || !version_ || !evidence_ || sent_ == MonoTime{}) return false;
+  if (finished_ || !version_ || age_began() == MonoTime{} || !is_evidence()) return false;
   const stats::LatencyBounds& bounds = version_->stats->latency->bounds;
-  return bounds.slo.count() > 0 && !((bounds.of_first_byte || streamed_) && first_byte_);
+  return bounds.slo.count() > 0 && !((bounds.of_first_byte || streamed_) && content_began_);
 }
 
 MonoTime ExchangeRecord::next_age_check() const {
   if (!waiting() || counted_trigger_) return MonoTime::max();
   const stats::LatencyBounds& bounds = version_->stats->latency->bounds;
-  return sent_ + blocked_ + (counted_slo_ ? bounds.trigger : bounds.slo) + Duration(1);
+  return age_began() + blocked_ + (counted_slo_ ? bounds.trigger : bounds.slo) + Duration(1);
 }
 
 void ExchangeRecord::check_age(MonoTime now) {

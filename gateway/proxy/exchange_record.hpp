@@ -30,6 +30,10 @@ class ExchangeRecord {
   /// The pick is taken back before its head was sent: no longer in flight anywhere.
   void unpicked();
 
+  /// The version takes neither the connection nor the body. From the first such call until
+  /// goes_on() or request_sent() this is its age.
+  void held_up(MonoTime now);
+  void goes_on() { held_since_ = MonoTime{}; }
   void request_sent(MonoTime now);
   /// The response head arrived. `streamed`: an event stream or a tunnel, whose latency is that of
   /// its first byte; first_content() says when that came.
@@ -66,19 +70,23 @@ class ExchangeRecord {
   void turn(bool blocked, MonoTime now);
   Duration age(MonoTime now) const;
   bool waiting() const;
+  /// Whether what becomes of it says something about the version as it is now.
+  bool is_evidence() const { return evidence_ && episode_ == version_->stats->requests->episode(); }
+  MonoTime age_began() const { return sent_ != MonoTime{} ? sent_ : held_since_; }
 
   std::size_t worker_;
   MonoTime start_;
   const traffic::Model* model_ = nullptr;  // pinned by the exchange
   const traffic::Version* version_ = nullptr;
   const traffic::Version* in_flight_ = nullptr;
-  MonoTime sent_{}, blocked_since_;
+  MonoTime sent_{}, held_since_{}, blocked_since_;
   Duration blocked_{}, client_time_{};  // since the request was sent; since the start
   std::optional<Duration> first_byte_;
   std::uint16_t status_ = 0;
   stats::Outcome outcome_ = stats::Outcome::gateway_error;
+  std::uint32_t episode_ = 0;
   bool evidence_ = true, streamed_ = false, client_blocks_ = true, finished_ = false;
-  bool excused_ = false;
+  bool excused_ = false, content_began_ = false;
   bool counted_slo_ = false, counted_trigger_ = false;
 };
 

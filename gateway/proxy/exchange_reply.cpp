@@ -66,7 +66,7 @@ void Exchange::uploaded(MonoTime now) {
 reactor::Task<Exchange::Reply> Exchange::await_reply() {
   for (;;) {
     send_interim();
-    if (!upload_done_ && !upload_broken_) {
+    if (uploading()) {
       const auto failed = upload_step();
       if (failed) co_return *failed;
     }
@@ -88,10 +88,14 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
   const std::uint64_t before = upload_->bytes_moved();
   const Relay::Progress progress = upload_->step();
   const MonoTime now = worker_.reactor().now();
-  if (upload_->bytes_moved() != before && !download_) progress_at_ = now;
+  if (upload_->bytes_moved() != before) progress_at_ = now;
   waits_for_client_ = progress == Relay::Progress::want_input;
   upload_gave_way_ = progress == Relay::Progress::gave_way;
-  if (!download_) record_.client_blocks(waits_for_client_, now);
+  if (!download_) {
+    record_.client_blocks(waits_for_client_, now);
+    if (upload_->bytes_moved() != before) record_.goes_on();
+    if (progress == Relay::Progress::want_output) record_.held_up(now);
+  }
   switch (progress) {
     case Relay::Progress::done:
       uploaded(now);
@@ -197,9 +201,13 @@ Exchange::Reply Exchange::reply_broken(int error) {
     return Reply::retry;
   }
   // A reset carries no acknowledgement that would be counted: it alone does not say who was first.
+  // The upload may have met it before this.
+  if (error == 0 && upload_) error = upload_->error();
+  const bool reset = error == ECONNRESET || error == EPIPE;
   const bool never_taken =
-      error != ECONNRESET && !reactor::all_acknowledged(upstream_->socket.fd());
-  const bool excused = race && (never_taken || worker_.race_allowance().take());
+      !reset && !reactor::acknowledged_beyond(upstream_->socket.fd(), upstream_->sent_before);
+  UpstreamPool::Slot* slot = worker_.upstreams().find(endpoint_->id);
+  const bool excused = race && (never_taken || slot == nullptr || slot->races.take());
   return refuse(502, "upstream_reset", "the model server closed the connection without an answer",
                 excused ? Outcome::gateway_error : Outcome::reset);
 }
@@ -213,14 +221,13 @@ MonoTime Exchange::reply_deadline() const {
 }
 
 Exchange::Reply Exchange::reply_expired(MonoTime now) {
-  const bool uploading = !upload_done_ && !upload_broken_;
-  if (uploading && waits_for_client_)
+  if (uploading() && waits_for_client_)
     return refuse(408, "body_idle_timeout", "no request bytes came for timeouts.body_idle",
                   Outcome::client_abort);
   if (now >= total_deadline())
     return refuse(504, "upstream_total_timeout",
                   "the model server did not finish within timeouts.total", total_outcome(now));
-  if (!uploading)
+  if (!uploading())
     return refuse(504, "upstream_first_byte_timeout",
                   "the model server did not answer within timeouts.first_byte",
                   Outcome::timeout_first_byte);

@@ -1,7 +1,8 @@
-// How often a worker believes in the keep-alive race. A request that the upstream's kernel took, on
-// a connection that then dies without an answer, may have met an idle timeout, or a version that
-// crashes on its input. The first is rare: a few are excused, then one in a thousand requests, so
-// that a version that crashes more often than that cannot hide behind it.
+// How often a worker believes in the keep-alive race with one endpoint. A request that the
+// upstream's kernel took, on a connection that then dies without an answer, may have met an idle
+// timeout, or a version that crashes on its input. The first is rare: a few are excused, then one
+// in a thousand requests, so that a version that crashes more often than that cannot hide behind
+// it, nor behind the other version's answers.
 // docs/decisions/0015-keep-alive-races-are-rare.md
 #pragma once
 
@@ -14,7 +15,7 @@ class RaceAllowance {
   static constexpr std::uint32_t burst = 8;
   static constexpr std::uint32_t requests_per_excuse = 1000;
 
-  /// A request was answered.
+  /// It answered a request, and keeps the connection.
   void answered() {
     if (++answered_ < requests_per_excuse) return;
     answered_ = 0;

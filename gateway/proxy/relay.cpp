@@ -71,7 +71,7 @@ Relay::Progress Relay::step() {
       return Progress::sink_failed;
     }
     if (failed_) return Progress::bad_framing;
-    if (limit_ > 0 && reader_.body_bytes() > limit_) return Progress::too_large;
+    if (reader_.body_bytes() > limit_) return Progress::too_large;
     if (reader_.done() && (!chunked_out_ || ended_out_)) return Progress::done;
     if (!buffer_.empty() || reader_.done()) continue;
     if (moved_ >= turn_end) return Progress::gave_way;
@@ -84,7 +84,7 @@ bool send_whole(std::string_view message, std::optional<Relay>& relay, reactor::
                 reactor::Buffer& buffer, reactor::Socket& to) {
   const reactor::Io io = to.send(message);
   if (io.bytes == message.size()) return true;
-  relay.emplace(from, buffer, http::BodyReader(), to, false, 0);
+  relay.emplace(from, buffer, http::BodyReader(), to, false, Relay::no_limit);
   relay->rest_of_head(message.substr(io.bytes));
   return false;
 }

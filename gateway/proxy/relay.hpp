@@ -29,7 +29,8 @@ class Relay {
     too_large,      // more body than `limit`
   };
 
-  /// `chunked_out`: the body leaves in chunks of our own. `limit`: most body bytes, 0 for none.
+  /// `chunked_out`: the body leaves in chunks of our own. `limit`: most body bytes.
+  static constexpr std::uint64_t no_limit = UINT64_MAX;
   Relay(reactor::Socket& from, reactor::Buffer& buffer, http::BodyReader reader,
         reactor::Socket& to, bool chunked_out, std::uint64_t limit)
       : from_(from),
@@ -63,7 +64,7 @@ class Relay {
   http::BodyReader reader_;
   Outlet outlet_;
   http::FirstEvent* first_event_ = nullptr;
-  std::uint64_t limit_ = 0;
+  std::uint64_t limit_;
   std::uint64_t moved_ = 0;  // bytes received or sent, to see progress
   bool chunked_out_ = false;
   bool ended_out_ = false;  // the last chunk is queued

@@ -19,8 +19,9 @@ const http::BodyReader raw(http::Framing::until_close, 0);
 
 Tunnel::Tunnel(Session& session, reactor::Socket& upstream, Duration idle, MonoTime total)
     : session_(session),
-      up_{Relay(session.client(), session.in(), raw, upstream, false, 0), upstream},
-      down_{Relay(upstream, session.reply(), raw, session.client(), false, 0), session.client()},
+      up_{Relay(session.client(), session.in(), raw, upstream, false, Relay::no_limit), upstream},
+      down_{Relay(upstream, session.reply(), raw, session.client(), false, Relay::no_limit),
+            session.client()},
       idle_(idle),
       total_(total),
       progress_at_(session.worker().reactor().now()) {}

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proxy/ejection.hpp"
+#include "proxy/race_allowance.hpp"
 #include "reactor/reactor.hpp"
 #include "reactor/socket.hpp"
 #include "traffic/routing_table.hpp"
@@ -23,6 +24,7 @@ struct UpstreamConnection {
   traffic::EndpointId endpoint;
   bool idle = false;
   bool reused = false;             // it has carried a request before
+  std::uint64_t sent_before = 0;   // bytes of earlier requests
   reactor::MonoTime idle_until{};  // meaningful while idle
 };
 
@@ -52,6 +54,7 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
     std::uint32_t in_flight = 0;  // leases
     std::uint64_t table = 0;      // the last one, by tables_, that has it
     Ejection ejection;
+    RaceAllowance races;
     Idle idle;
   };
 

@@ -15,7 +15,6 @@
 #include "http/response_head.hpp"
 #include "log/access_log.hpp"
 #include "proxy/listener.hpp"
-#include "proxy/race_allowance.hpp"
 #include "proxy/table_pin.hpp"
 #include "proxy/upstream_pool.hpp"
 #include "reactor/buffer.hpp"
@@ -61,7 +60,6 @@ class Worker {
   reactor::BufferPool& buffers() { return buffers_; }
   UpstreamPool& upstreams() { return upstreams_; }
   base::Random& random() { return random_; }
-  RaceAllowance& race_allowance() { return race_allowance_; }
   WorkerCounters& counters() { return counters_; }
   const WorkerCounters& counters() const { return counters_; }
   TablePin table() { return TablePin(current_); }
@@ -118,7 +116,6 @@ class Worker {
   reactor::BufferPool buffers_;
   UpstreamPool upstreams_;
   base::Random random_;
-  RaceAllowance race_allowance_;
   WorkerCounters counters_;
   LocalTable* current_ = nullptr;
   TablePin current_pin_;

@@ -47,7 +47,10 @@ Io Socket::send(std::span<const iovec> parts) {
       message.msg_iovlen = parts.size();
       n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
     }
-    if (n >= 0) return {IoStatus::ok, 0, static_cast<std::size_t>(n)};
+    if (n >= 0) {
+      sent_ += static_cast<std::uint64_t>(n);
+      return {IoStatus::ok, 0, static_cast<std::size_t>(n)};
+    }
     if (errno == EINTR) continue;
     if (errno == EAGAIN) {
       writable_ = false;

@@ -56,11 +56,14 @@ class Socket {
   bool has_input() const;
   Io send(std::span<const char> bytes);
   Io send(std::span<const iovec> parts);
+  /// Bytes that the kernel has taken to send, since the connection began.
+  std::uint64_t sent() const { return sent_; }
 
   SocketOwner* owner = nullptr;
 
  private:
   friend class Reactor;
+  std::uint64_t sent_ = 0;
   int fd_ = -1;
   bool readable_ = false, writable_ = false, hung_up_ = false, watched_ = false;
 };

@@ -142,12 +142,12 @@ int connect_error(int fd) {
   return error;
 }
 
-bool all_acknowledged(int fd) {
+bool acknowledged_beyond(int fd, std::uint64_t bytes) {
   tcp_info info{};
   socklen_t length = sizeof info;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return true;
-  if (length < offsetof(tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent) return true;
-  return info.tcpi_bytes_acked >= info.tcpi_bytes_sent;
+  if (length < offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked) return true;
+  return info.tcpi_bytes_acked > bytes + 1;  // the SYN counts as one
 }
 
 }  // namespace canary::reactor

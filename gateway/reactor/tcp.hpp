@@ -45,8 +45,8 @@ int connect_tcp(const sockaddr_storage& address, socklen_t length,
                 int below = std::numeric_limits<int>::max());
 /// What a connect in progress came to, once the socket is writable: 0 or an errno.
 int connect_error(int fd);
-/// Whether the peer's kernel has acknowledged every byte that was sent, also on a connection that
-/// has ended by now. True when the kernel does not tell.
-bool all_acknowledged(int fd);
+/// Whether the peer's kernel has acknowledged more than the first so many bytes that were sent,
+/// also on a connection that has ended by now. True when the kernel does not tell.
+bool acknowledged_beyond(int fd, std::uint64_t bytes);
 
 }  // namespace canary::reactor

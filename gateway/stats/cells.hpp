@@ -99,8 +99,14 @@ class RequestCells {
   RequestCell& at(std::size_t worker) { return cells_[worker]; }
   const std::vector<RequestCell>& all() const { return cells_; }
 
+  /// How often the version has come to have weight. Requests that were picked in an earlier time
+  /// are no evidence of this one. Written by the control thread.
+  std::uint32_t episode() const { return episode_.load(std::memory_order_relaxed); }
+  void begin_episode() { episode_.store(episode() + 1, std::memory_order_relaxed); }
+
  private:
   std::vector<RequestCell> cells_;
+  std::atomic<std::uint32_t> episode_{0};
 };
 
 class LatencyCells {

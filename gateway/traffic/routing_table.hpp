@@ -43,6 +43,8 @@ struct EndpointId {
 struct EndpointHealth {
   std::atomic<bool> healthy{true};        // until probes say otherwise
   std::atomic<std::int64_t> answered{0};  // when a probe last succeeded, as MonoTime's nanoseconds
+  // The first that failed since it was last healthy, or the end of an outage of all; 0: none did.
+  std::atomic<std::int64_t> failing_since{0};
 };
 
 /// One address of a version. A name of the file stands for as many as it resolves to.

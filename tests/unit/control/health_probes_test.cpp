@@ -123,7 +123,8 @@ TEST_CASE("workers are told when the verdict changes, and why is kept", "[probes
   CHECK(f.health(0).answered > 0);
   CHECK(f.first().problem.empty());
   const auto one_sick = [](const std::string& host) -> base::Result<int> {
-    if (host == "127.0.0.1:1") return base::Error("connect: Connection refused");
+    if (host == "127.0.0.1:1")
+      return base::Error("connect: Connection refused", base::Source::upstream);
     return 204;
   };
   const auto failed_before = f.asked["127.0.0.1:1"];
@@ -188,6 +189,39 @@ TEST_CASE("after an outage of all, who is back a moment after the first is asked
     f.pass(600, only_canary_sick);
     CHECK(f.asked["127.0.0.1:3"] <= 12);  // six in 60 s, and five that were doubled up to it
   }
+}
+
+TEST_CASE("an outage that not all have noticed ends for all of them at once", "[probes]") {
+  Fixture f;
+  f.publish();
+  f.pass(20, well);
+  // Until the first is called unhealthy; the others have failed as well, but not often enough.
+  const auto all_healthy = [&] {
+    return f.health(0).healthy && f.health(1).healthy && f.canary_health().healthy;
+  };
+  while (all_healthy()) f.pass(1, sick);
+  CHECK(f.health(0).failing_since > 0);
+  CHECK(f.health(1).failing_since > 0);
+  CHECK(f.canary_health().failing_since > 0);
+  for (int i = 0; i < 20 && !all_healthy(); ++i) f.pass(1, well);
+  CHECK(all_healthy());  // the first probe of another has ended it
+  f.pass(20, well);
+  CHECK(f.health(0).failing_since == 0);
+  CHECK(all_healthy());
+}
+
+TEST_CASE("our own lack of descriptors is nobody's failure", "[probes]") {
+  Fixture f;
+  f.publish();
+  f.pass(20, well);
+  f.asked.clear();
+  f.pass(200, [](const std::string&) -> base::Result<int> {
+    return base::Error("connect: Too many open files", base::Source::internal);
+  });
+  CHECK(f.asked["127.0.0.1:1"] > 10);  // and it is asked again
+  CHECK(f.health(0).healthy);
+  CHECK(f.canary_health().healthy);
+  CHECK(f.first().failed == 0);
 }
 
 TEST_CASE("while one is healthy, nobody else is believed in", "[probes]") {

@@ -1,6 +1,7 @@
 #include "net/http_probe.hpp"
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
@@ -49,7 +50,9 @@ class Server {
   std::thread thread_;
 };
 
-base::Result<int> probe(std::uint16_t port, base::Duration timeout = 20s) {
+/// `most_descriptors`: what the process may have open while it probes.
+base::Result<int> probe(std::uint16_t port, base::Duration timeout = 20s,
+                        std::optional<rlim_t> most_descriptors = {}) {
   net::Probe probe;
   auto& address = reinterpret_cast<sockaddr_in&>(probe.address);
   address.sin_family = AF_INET;
@@ -60,13 +63,19 @@ base::Result<int> probe(std::uint16_t port, base::Duration timeout = 20s) {
   probe.target = "/ready?x=1";
   probe.timeout = timeout;
   asio::io_context io;
+  { tcp::socket opens_its_descriptors(io, tcp::v4()); }
   std::optional<base::Result<int>> result;
   int answers = 0;
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit limit{most_descriptors.value_or(before.rlim_cur), before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
   net::http_probe(io, probe, [&](base::Result<int> status) {
     result = std::move(status);
     ++answers;
   });
   io.run();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(answers == 1);
   return result.value();
 }
@@ -107,4 +116,11 @@ TEST_CASE("a port on which nobody listens is an error of the connect") {
     port = tcp::acceptor(io, {asio::ip::address_v4::loopback(), 0}).local_endpoint().port();
   }
   CHECK(probe(port).error().message() == "connect: Connection refused");
+  CHECK(probe(port).error().source() == base::Source::upstream);
+}
+
+TEST_CASE("our own lack of descriptors is told from the server's failure") {
+  const auto result = probe(1, 20s, 0);
+  CHECK(result.error().message() == "connect: Too many open files");
+  CHECK(result.error().source() == base::Source::internal);
 }

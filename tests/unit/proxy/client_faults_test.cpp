@@ -85,6 +85,61 @@ TEST_CASE("A client's broken, oversized or stalled body is its own fault") {
   check_not_charged(gateway);
 }
 
+TEST_CASE("A client that stalls its body is at fault also when its answer has begun") {
+  const bool event_stream = GENERATE(false, true);
+  Upstream upstream([&](Peer& peer) {
+    peer.request_head();
+    peer.wire.send(event_stream
+                       ? "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: wait\n\n"
+                       : "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart");
+    while (peer.wire.receive()) peer.wire.received.clear();
+  });
+  config::Config config = one_model(upstream.port);
+  config.models[0].timeouts.idle = config.models[0].timeouts.first_byte = soon;
+  config.data.timeouts.body_idle = 2 * soon;
+  RunningWorker gateway(config);
+  Client client(gateway.port);
+  client.send(chunked_post + "4\r\npart\r\n");
+  Message answer;
+  REQUIRE(read_head(client, answer));
+  read_body(client, answer, Kind::response);
+  CHECK_FALSE(answer.whole);
+  check_not_charged(gateway);
+}
+
+TEST_CASE("An upload may take longer than timeouts.idle though its answer has begun") {
+  Upstream upstream([&](Peer& peer) {
+    peer.request_head();
+    peer.wire.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npart");
+    while (peer.wire.received.find("0\r\n\r\n") == std::string::npos && peer.wire.receive()) {
+    }
+    peer.wire.send("last");
+  });
+  config::Config config = one_model(upstream.port);
+  config.models[0].timeouts.idle = 2 * soon;
+  RunningWorker gateway(config);
+  Client client(gateway.port);
+  client.send(chunked_post);
+  for (int i = 0; i < 6; ++i) {
+    REQUIRE(gateway.let_pass(soon / 2));
+    client.send("4\r\npart\r\n");
+  }
+  client.send("0\r\n\r\n");
+  CHECK(read_message(client).body == "partlast");
+  REQUIRE(gateway.eventually([&] { return gateway.stable().charges() == 1; }));
+  CHECK(gateway.stable().by_outcome == std::map<std::string, std::uint64_t>{{"ok", 1}});
+}
+
+TEST_CASE("With limits.request_body 0 no request has a body, whatever its framing") {
+  Upstream upstream(always(ok("fine")));
+  config::Config config = one_model(upstream.port);
+  config.data.limits.request_body = 0;
+  RunningWorker gateway(config);
+  CHECK(Client(gateway.port).ask(post("/", "x")).status() == 413);
+  CHECK(Client(gateway.port).ask(chunked_post + "1\r\nx\r\n0\r\n\r\n").status() == 413);
+  CHECK(Client(gateway.port).ask(get("/")).body == "fine");
+}
+
 TEST_CASE("The upstream never sees an end of a body that was broken") {
   Gate ended;
   std::string seen;

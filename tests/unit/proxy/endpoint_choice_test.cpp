@@ -262,6 +262,32 @@ TEST_CASE("An endpoint whose probes fail gets nothing while there are others",
   CHECK(endpoints.first_of() >= 0);
 }
 
+TEST_CASE("Stable stands in when it has answered a probe since the canary's began to fail",
+          "[endpoint_choice]") {
+  Endpoints endpoints(2, true);
+  const traffic::Version& stable = endpoints.version();
+  traffic::Version canary = stable;
+  traffic::EndpointHealth out;
+  canary.endpoints.resize(1);
+  canary.endpoints[0].health = {std::shared_ptr<void>(), &out};
+  const auto stands_in = [&] { return EndpointChoice::stands_in(stable, canary, endpoints.pool); };
+  const auto at = [](Duration since) { return (start + since).time_since_epoch().count(); };
+  endpoints.health(0).answered = endpoints.health(1).answered = at(1s);
+  CHECK(stands_in());  // whatever else the canary is out for
+  out.failing_since = at(2s);
+  CHECK(stands_in());
+  out.healthy = false;
+  CHECK_FALSE(stands_in());  // an outage of both, which stable's probes have not noticed yet?
+  endpoints.health(1).answered = at(3s);
+  CHECK(stands_in());
+  endpoints.health(1).healthy = false;
+  CHECK_FALSE(stands_in());
+  endpoints.health(0).answered = at(4s);
+  CHECK(stands_in());
+  endpoints.eject(0);
+  CHECK_FALSE(stands_in());
+}
+
 TEST_CASE("Probes that fail everywhere are not believed where nobody else could answer",
           "[endpoint_choice]") {
   Endpoints endpoints(2, true);

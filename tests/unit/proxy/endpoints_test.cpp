@@ -79,7 +79,8 @@ TEST_CASE("A version whose names have no address is a 503, or stable's answer") 
   RunningWorker gateway(config, 10000);
   const Message answer = Client(gateway.port).ask(get("/"));
   CHECK(answer.status() == (config.models[0].failover ? 200 : 503));
-  CHECK(gateway.canary().by_code == Charges{{"connect_error 0", 1}});
+  CHECK(gateway.canary().by_code == Charges{{"gateway_error 0", 1}});  // nothing is known of it
+  CHECK(gateway.canary().evidence == 0);
 }
 
 TEST_CASE("A request that connects to an endpoint that is withdrawn goes to what is there now") {

@@ -1,5 +1,6 @@
 // HTTP between client and gateway, and between gateway and upstream.
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "support/running_worker.hpp"
 
@@ -97,6 +98,31 @@ TEST_CASE("traceparent passes, hop-by-hop fields and X-Canary's kin do not chang
   CHECK(answer.field("X-Hop") == "(none)");
   CHECK(answer.field("Keep-Alive") == "(none)");
   CHECK(answer.field("X-Model-Version") == "m_v1");
+}
+
+TEST_CASE("The client of a trusted proxy is the last it names, in however many lines") {
+  Upstream stable(always(ok("stable"))), canary(always(ok("canary")));
+  config::Config config = one_model(stable.port, canary.port);
+  config::AddressBlock block;
+  block.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 0};
+  block.prefix_bits = 96 + 8;
+  config.data.trusted_proxies = {block};
+  config.models[0].sticky = {{config::StickySource::Kind::client_address, {}}};
+  RunningWorker gateway(config, 5000);
+  Client client(gateway.port);
+  const std::string own = "X-Forwarded-For: 198.51.100.1\r\n";
+  std::set<std::string> versions;
+  for (int i = 0; i < 32; ++i) {
+    const std::string address = "10.0.0." + std::to_string(i);
+    const std::string version = client.ask(get("/", "X-Forwarded-For: " + address + "\r\n")).body;
+    versions.insert(version);
+    CHECK(client.ask(get("/", own + "X-Forwarded-For: " + address + "\r\n")).body == version);
+    CHECK(client.ask(get("/", "X-Forwarded-For: 198.51.100.1, " + address + "\r\n")).body ==
+          version);
+    CHECK(client.ask(get("/", "X-Forwarded-For: " + address + "\r\nX-Forwarded-For: \r\n")).body ==
+          version);
+  }
+  CHECK(versions.size() == 2);
 }
 
 TEST_CASE("100 Continue is said once, when the body is wanted, and Expect goes no further") {

@@ -4,6 +4,7 @@
 #include <list>
 
 #include "support/running_worker.hpp"
+#include "support/streaming.hpp"
 
 namespace canary::proxy {
 namespace {
@@ -142,6 +143,106 @@ TEST_CASE("A request whose client chose the version is no evidence, slow or not"
   CHECK(done.charges() == 2);
   CHECK(done.evidence == 1);
   CHECK(done.errors == 1);
+}
+
+TEST_CASE("A body that the version does not take counts as slow, also when its client leaves") {
+  Gate end;
+  Upstream upstream(
+      [&](Peer& peer) {
+        peer.request_head();
+        end.wait();
+      },
+      4096);
+  RunningWorker gateway(with_slo(upstream.port, 50ms));
+  Client client(gateway.port);
+  {
+    const Sending sending(client, post("/", std::string(32 << 20, 'x')));
+    CHECK(gateway.eventually([&] { return gateway.stable().over_trigger == 1; }));
+    client.interrupt();
+  }
+  client.reset();  // what it has not sent yet would hold up an orderly end
+  REQUIRE(gateway.eventually([&] { return gateway.stable().charges() == 1; }));
+  end.open();
+  const Recorded done = gateway.stable();
+  CHECK(done.by_outcome == std::map<std::string, std::uint64_t>{{"client_abort", 1}});
+  CHECK(done.samples == 1);
+  CHECK(done.over_slo == 1);
+}
+
+TEST_CASE("A version that takes a large body slowly but steadily is not slow for it") {
+  constexpr std::size_t size = 4 << 20;
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    peer.wire.send(ok("done"));
+  });
+  RunningWorker gateway(with_slo(upstream.port, never));
+  CHECK(Client(gateway.port).ask(post("/", std::string(size, 'x'))).body == "done");
+  CHECK(gateway.stable().samples == 1);
+  CHECK(gateway.stable().over_slo == 0);
+}
+
+TEST_CASE("A connect that takes longer than the SLO counts as slow, though its client leaves") {
+  FullListener listener;
+  RunningWorker gateway(with_slo(listener.port, 50ms));
+  {
+    Client client(gateway.port);
+    client.send(get("/"));
+    CHECK(gateway.eventually([&] { return gateway.stable().over_trigger == 1; }));
+  }
+  REQUIRE(gateway.eventually([&] { return gateway.stable().charges() == 1; }));
+  CHECK(gateway.stable().by_outcome == std::map<std::string, std::uint64_t>{{"client_abort", 1}});
+  CHECK(gateway.stable().samples == 1);
+}
+
+TEST_CASE("An answer that begins before its upload ends is judged by how it began") {
+  Gate streaming, end;
+  Upstream upstream([&](Peer& peer) {
+    peer.request_head();
+    peer.wire.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+    peer.wire.receive_at_least(4);
+    streaming.open();
+    end.wait();
+  });
+  RunningWorker gateway(with_slo(upstream.port, 100ms));
+  Client client(gateway.port);
+  client.send("POST / HTTP/1.1\r\nHost: gw\r\nContent-Length: 4\r\n\r\nbo");
+  Message head;
+  REQUIRE(read_head(client, head));
+  client.send("dy");
+  REQUIRE(streaming.wait());
+  REQUIRE(gateway.let_pass(400ms));
+  CHECK(gateway.stable().over_slo == 0);
+  end.open();
+  read_body(client, head, Kind::response);
+  CHECK(head.whole);
+  CHECK(gateway.stable().over_slo == 0);
+}
+
+TEST_CASE("What began before the version last came to have weight is no evidence, slow or failed") {
+  Gate answer;
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    answer.wait();
+    peer.wire.send("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+    peer.request();
+  });
+  RunningWorker gateway(with_slo(upstream.port, 200ms));
+  Client client(gateway.port);
+  client.send(get("/"));
+  REQUIRE(upstream.saw(1));
+  gateway.ask([](Worker& worker) {
+    worker.table()->models[0].stable.stats->requests->begin_episode();
+  });
+  REQUIRE(gateway.let_pass(500ms));
+  CHECK(gateway.stable().over_slo == 0);
+  answer.open();
+  CHECK(read_message(client).status() == 500);
+  const Recorded done = gateway.stable();
+  CHECK(done.by_outcome == std::map<std::string, std::uint64_t>{{"server_error", 1}});
+  CHECK(done.evidence == 0);
+  CHECK(done.errors == 0);
+  CHECK(client.ask(get("/")).status() == 500);
+  CHECK(gateway.stable().errors == 1);
 }
 
 }  // namespace canary::proxy

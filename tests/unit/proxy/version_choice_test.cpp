@@ -78,6 +78,54 @@ TEST_CASE("A version that keeps dying on what it was sent is charged, reused con
         Charges{{"gateway_error", RaceAllowance::burst}, {"ok", rounds}, {"reset", 4}});
 }
 
+TEST_CASE("A version that dies in the middle of a body that it has begun to read is charged") {
+  const bool by_reset = GENERATE(false, true);
+  CAPTURE(by_reset);
+  std::atomic<bool> part_is_read = false;
+  Upstream upstream([&](Peer& peer) {
+    peer.request();
+    peer.wire.send(ok("first"));
+    peer.request_head();
+    peer.wire.receive_at_least(4);
+    part_is_read = true;
+    if (by_reset) peer.wire.reset();
+  });
+  RunningWorker gateway(one_model(upstream.port));
+  const int rounds = RaceAllowance::burst + 2;
+  for (int i = 0; i < rounds; ++i) {
+    Client client(gateway.port);
+    REQUIRE(client.ask(get("/first")).body == "first");
+    part_is_read = false;
+    client.send("POST / HTTP/1.1\r\nHost: gw\r\nContent-Length: 1000000\r\n\r\npart");
+    REQUIRE(gateway.eventually([&] { return part_is_read.load(); }));
+    client.send(std::string(1000, 'x'));
+    CHECK(read_message(client).status() == 502);
+  }
+  CHECK(gateway.stable().by_outcome ==
+        Charges{{"gateway_error", RaceAllowance::burst}, {"ok", rounds}, {"reset", 2}});
+}
+
+TEST_CASE("What stable answers excuses none of the canary's deaths") {
+  Upstream stable(always(ok("stable")));
+  Upstream canary([](Peer& peer) {
+    peer.request();
+    peer.wire.send(ok("first"));
+    peer.request();
+  });
+  RunningWorker gateway(one_model(stable.port, canary.port), base::full_weight);
+  const int burst = RaceAllowance::burst;
+  for (int i = 0; i < burst; ++i) ask_twice(gateway, post("/", "body"));
+  CHECK(gateway.canary().by_outcome == Charges{{"gateway_error", burst}, {"ok", burst}});
+  gateway.install(0);
+  Client client(gateway.port);
+  for (std::uint32_t i = 0; i < 2 * RaceAllowance::requests_per_excuse; ++i)
+    REQUIRE(client.ask(get("/")).body == "stable");
+  gateway.install(base::full_weight);
+  ask_twice(gateway, post("/", "body"));
+  CHECK(gateway.canary().by_outcome ==
+        Charges{{"gateway_error", burst}, {"ok", burst + 1}, {"reset", 1}});
+}
+
 TEST_CASE("With retry_reused_post a POST is repeated, once") {
   Upstream upstream(dies_when_reused());
   config::Config config = one_model(upstream.port);
