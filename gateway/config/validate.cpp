@@ -111,6 +111,25 @@ void check_limits(const Model& model, const std::string& path, Report& report) {
                         "nothing: nothing measures quality yet, it rests, except in a rehearsal");
 }
 
+/// A version that hangs finishes as many requests per timeouts.first_byte as may be in flight; the
+/// others are refused, which says nothing about it.
+void check_in_flight(const Model& model, const std::string& path, Report& report) {
+  const std::string most = path + ".upstream.max_in_flight";
+  const std::string needed = path + ".judge.min_samples";
+  if (!model.canary || model.upstream.max_in_flight == 0 ||
+      !report.sound({most, needed, path + ".judge.window", path + ".timeouts.first_byte"}))
+    return;
+  const auto turns = 1 + model.judge.window / model.timeouts.first_byte;
+  const auto samples = model.upstream.max_in_flight * static_cast<std::uint64_t>(turns);
+  if (samples < model.judge.min_samples)
+    report.warning_at(most, std::to_string(model.upstream.max_in_flight),
+                      "more, or a smaller judge.min_samples or timeouts.first_byte: a version that "
+                      "hangs has " +
+                          std::to_string(samples) +
+                          " samples in a judge.window, too "
+                          "few to be taken out");
+}
+
 void check_plan(const Model& model, const std::string& path, Report& report) {
   if (!model.plan) return;
   if (!model.canary)
@@ -202,6 +221,7 @@ void validate(const Config& config, Report& report) {
   for (const auto& model : config.models) {
     const std::string path = "models." + shortened(model.name);
     check_limits(model, path, report);
+    check_in_flight(model, path, report);
     check_plan(model, path, report);
     check_ladder(model, path, report);
     check_endpoints(model, path, report);

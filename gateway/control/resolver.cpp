@@ -22,6 +22,8 @@ constexpr std::size_t threads = 4;
 // A name stands for no more endpoints than this.
 constexpr std::size_t most_addresses = 256;
 constexpr auto first_answer_deadline = std::chrono::seconds(2);
+// A name without an address is asked again so soon: its version has no endpoint meanwhile.
+constexpr base::Duration unknown_again = std::chrono::seconds(1);
 
 bool is_name(const config::EndpointUrl& url) { return traffic::numeric_address(url).length == 0; }
 
@@ -106,7 +108,8 @@ Resolver::Resolver(boost::asio::io_context& io, std::function<void()> changed, A
     : io_(io),
       changed_(std::move(changed)),
       worker_(std::make_shared<Worker>(std::move(ask))),
-      refresh_(io) {
+      refresh_(io),
+      retry_(io) {
   // Posted answers find out through the weak pointer whether the resolver is still there.
   worker_->answer = [this, &io, alive = std::weak_ptr(worker_)](auto host, auto answer) {
     boost::asio::post(io, [this, alive, host, answer = std::move(answer)] {
@@ -192,6 +195,7 @@ void Resolver::answered(const std::string& host, base::Result<Addresses> answer)
   Name& name = found->second;
   const bool other = take(host, name, std::move(answer));
   const bool first = !std::exchange(name.answered, true);
+  if (name.addresses.empty()) retry_later();
 
   bool awaited = false;
   std::vector<std::size_t> ready;
@@ -236,6 +240,17 @@ void Resolver::refresh_later() {
     if (cancelled || worker->ended) return;
     for (const auto& [host, name] : names_) Worker::question(worker_, host);
     refresh_later();
+  });
+}
+
+void Resolver::retry_later() {
+  if (std::exchange(retries_, true)) return;
+  retry_.expires_after(std::min(interval_, unknown_again));
+  retry_.async_wait([this, worker = worker_](boost::system::error_code cancelled) {
+    if (cancelled || worker->ended) return;
+    retries_ = false;
+    for (const auto& [host, name] : names_)
+      if (name.addresses.empty()) Worker::question(worker_, host);
   });
 }
 

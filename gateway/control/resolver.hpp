@@ -36,7 +36,7 @@ class Resolver {
   /// Forgets every other name.
   void keep_only(const std::vector<config::EndpointUrl>& endpoints);
 
-  /// How often every name is asked again, from now on.
+  /// How often every name is asked again, from now on; one without any address is every second.
   void refresh_every(base::Duration interval);
 
   /// None when the name has no answer.
@@ -62,6 +62,7 @@ class Resolver {
   void finish(std::size_t waiting);
   bool all_answered(const Waiting& waiting) const;
   void refresh_later();
+  void retry_later();
 
   boost::asio::io_context& io_;
   std::function<void()> changed_;
@@ -71,7 +72,8 @@ class Resolver {
   std::map<std::size_t, Waiting> waiting_;
   std::size_t next_waiting_ = 0;
   base::Duration interval_ = std::chrono::seconds(5);
-  boost::asio::steady_timer refresh_;
+  boost::asio::steady_timer refresh_, retry_;
+  bool retries_ = false;
 };
 
 /// Every endpoint of the configuration.

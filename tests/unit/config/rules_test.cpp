@@ -175,6 +175,21 @@ TEST_CASE("endpoints stand once per version, and one server for both versions is
         "endpoint, or both versions are one server\n");
 }
 
+TEST_CASE("a limit under which a hanging version could not be judged is warned of") {
+  const std::string canary = "canary: { version: v2, endpoints: [\"http://127.0.0.1:9\"] }";
+  const auto warnings = [&](const std::string& more) {
+    return said(config::load(under_model(canary + "\n    " + more)).warnings);
+  };
+  CHECK(warnings("upstream: { max_in_flight: 99 }") ==
+        "f:8:32: models.m.upstream.max_in_flight: found 99, expected more, or a smaller "
+        "judge.min_samples or timeouts.first_byte: a version that hangs has 198 samples in a "
+        "judge.window, too few to be taken out\n");
+  CHECK(warnings("upstream: { max_in_flight: 100 }").empty());
+  CHECK(warnings("upstream: { max_in_flight: 0 }").empty());
+  CHECK(warnings("upstream: { max_in_flight: 32 }\n    timeouts: { first_byte: 10s }").empty());
+  CHECK(warnings("upstream: { max_in_flight: 32 }\n    judge: { min_samples: 50 }").empty());
+}
+
 TEST_CASE("a probe fits into its interval, and without a path there is none") {
   const config::Health health = config::load(under_model("health: {}")).config.models[0].health;
   CHECK(health == config::Health{"", 2s, 1s, 3, 2, 5});

@@ -97,6 +97,27 @@ TEST_CASE(
   CHECK(again);
 }
 
+TEST_CASE("a name without an address is asked again soon, however rarely the others are") {
+  boost::asio::io_context io;
+  std::atomic<int> asked{0}, known{0};
+  int changes = 0;
+  Resolver resolver(
+      io, [&] { ++changes; },
+      [&](const std::string& host) {
+        if (host == "known") {
+          ++known;
+          return addresses({"10.1.2.3"});
+        }
+        return ++asked < 2 ? Answer(base::Error("Temporary failure")) : addresses({"10.1.2.4"});
+      });
+  resolver.refresh_every(std::chrono::hours(24));
+  resolver.use({url("late"), url("known")}, [](const auto&) {});
+  run_until(io, [&] { return changes == 1; });
+  CHECK(asked == 2);
+  CHECK(known == 1);
+  CHECK(resolver.lookup(url("late")) == *addresses({"10.1.2.4"}));
+}
+
 TEST_CASE("a name that does not answer holds nobody up, and its late answer is told") {
   boost::asio::io_context io;
   auto gate = std::make_shared<std::promise<void>>();
