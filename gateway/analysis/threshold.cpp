@@ -60,6 +60,12 @@ bool is_shared(const Share& canary, const Share& stable, double limit) {
   return ratio(canary) - ratio(stable) <= limit + standard_errors * error;
 }
 
+Excuse excuse(const Share& canary, const Share& stable, double limit) {
+  if (!is_shared(canary, stable, limit)) return Excuse::none;
+  if (above(ratio(stable), limit)) return Excuse::shared;
+  return above(ratio(stable), limit / 5) ? Excuse::pending : Excuse::none;
+}
+
 Reading judge_error_rate(std::uint64_t errors, std::uint64_t requests, const Thresholds& limits) {
   Reading reading = blank("error_rate", requests, limits);
   if (requests > 0) reading.value = static_cast<double>(errors) / static_cast<double>(requests);

@@ -26,6 +26,14 @@ struct Share {
 /// because it is asked at every tick for as long as both fail.
 bool is_shared(const Share& canary, const Share& stable, double limit);
 
+/// What stable's own share of bad ones says of a canary that is beyond `limit`.
+enum class Excuse : std::uint8_t {
+  none,     // it is the canary's own failure
+  pending,  // stable has more than a fifth of what `limit` allows: it may be on its way there, too
+  shared    // stable is beyond `limit` as well, however few samples it has, and about as far
+};
+Excuse excuse(const Share& canary, const Share& stable, double limit);
+
 /// p95 > c exactly when more than 5% of the samples exceed c, so the verdict rests on exact counts
 /// at the SLO and at the trigger (limits in seconds), and `p95` (seconds) is what people are shown.
 inline constexpr double p95_allows = 0.05;

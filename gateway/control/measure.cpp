@@ -45,15 +45,46 @@ Reading judge_latency(const config::Model& model, const stats::Evidence& evidenc
       limits);
 }
 
-Reading excuse_shared(Reading canary, const Reading& stable, bool shared) {
-  if (canary.verdict != Verdict::failure || stable.verdict != Verdict::failure) return canary;
-  if (!shared) {
-    canary.reason += ", far more than stable: " + stable.reason;
+/// The canary's and stable's reading of one criterion, and what they rest on.
+struct Compared {
+  Reading canary;
+  const Reading& stable;
+  analysis::Share canary_bad, stable_bad;
+  double limit = 0;  // of the shares
+};
+
+std::string share_text(const analysis::Share& share) {
+  return std::to_string(share.bad) + " of " + std::to_string(share.of);
+}
+
+/// What both suffer begins and ends at both at once, but one of the two crosses its limit first:
+/// for half of the window stable is given the time to be second. `doubts`: since when each
+/// criterion has failed without stable being beyond its limit, too.
+Reading excuse_shared(Compared compared, base::Duration window, Doubts& doubts,
+                      base::MonoTime now) {
+  auto& [canary, stable, canary_bad, stable_bad, limit] = compared;
+  if (canary.verdict != Verdict::failure) {
+    doubts.erase(canary.criterion);
     return canary;
   }
-  canary.verdict = Verdict::inconclusive;
-  canary.reason = "both versions fail, which is not the canary's fault: " + canary.reason +
-                  "; stable: " + stable.reason;
+  base::MonoTime& since = doubts.try_emplace(canary.criterion, now).first->second;
+  const analysis::Excuse excuse = analysis::excuse(canary_bad, stable_bad, limit);
+  const std::string stables =
+      "; stable: " +
+      (stable.enough ? stable.reason : share_text(stable_bad) + ", " + stable.reason);
+  if (excuse == analysis::Excuse::shared) {
+    since = now;
+    canary.verdict = Verdict::inconclusive;
+    canary.reason =
+        "both versions fail, which is not the canary's fault: " + canary.reason + stables;
+  } else if (excuse == analysis::Excuse::pending && now - since < window / 2) {
+    canary.verdict = Verdict::inconclusive;
+    canary.reason = "both versions get worse, it shows within " +
+                    base::format_duration(window / 2) + " whether alike: " + canary.reason +
+                    stables;
+  } else if (stable.verdict == Verdict::failure) {
+    canary.reason += ", far more than stable: " + stable.reason;
+  }
   return canary;
 }
 
@@ -74,27 +105,35 @@ std::vector<Reading> judge_alone(const config::Model& model, const stats::Eviden
   return readings;
 }
 
-}  // namespace
-
+/// Judges the canary's evidence. `error_rate` always, `latency_p95` with an SLO,
+/// `quality_degradation` where something measures it.
 std::vector<Reading> judge(const config::Model& model, const stats::Evidence& canary,
                            const stats::Evidence& stable,
-                           const std::optional<analysis::QualityEvidence>& quality) {
+                           const std::optional<analysis::QualityEvidence>& quality, Doubts& doubts,
+                           base::MonoTime now) {
+  const auto alone = judge_alone(model, stable);
   std::vector<Reading> readings;
-  readings.push_back(excuse_shared(
-      judge_errors(model, canary), judge_errors(model, stable),
-      analysis::is_shared({canary.errors, canary.requests}, {stable.errors, stable.requests},
-                          model.triggers.error_rate)));
+  readings.push_back(excuse_shared({judge_errors(model, canary),
+                                    alone[0],
+                                    {canary.errors, canary.requests},
+                                    {stable.errors, stable.requests},
+                                    model.triggers.error_rate},
+                                   model.judge.window, doubts, now));
   if (model.slo)
-    readings.push_back(excuse_shared(
-        judge_latency(model, canary), judge_latency(model, stable),
-        analysis::is_shared({canary.over_trigger, canary.latency_samples},
-                            {stable.over_trigger, stable.latency_samples}, analysis::p95_allows)));
+    readings.push_back(excuse_shared({judge_latency(model, canary),
+                                      alone[1],
+                                      {canary.over_trigger, canary.latency_samples},
+                                      {stable.over_trigger, stable.latency_samples},
+                                      analysis::p95_allows},
+                                     model.judge.window, doubts, now));
   if (quality)
     readings.push_back(analysis::judge_quality(
         *quality, {model.success.quality_degradation, model.triggers.quality_degradation,
                    model.judge.min_samples, model.judge.window}));
   return readings;
 }
+
+}  // namespace
 
 Measure::Side::Side(std::shared_ptr<stats::VersionStats> of, base::Duration length,
                     base::MonoTime now)
@@ -115,6 +154,7 @@ Measure::Pair& Measure::pair_for(const traffic::Model& model, base::MonoTime now
   const bool same_canary = pair.canary && pair.canary->version->version == model.canary->name;
   if (!same_canary) {
     pair.readings.clear();
+    pair.doubts.clear();
     pair.warm_up = {};
     pair.stable.reset();  // the two are compared over the same time
   }
@@ -149,8 +189,8 @@ void Measure::tick(const traffic::RoutingTable& table, base::MonoTime now) {
       pair.canary->window.tick(*pair.canary->version, now);
     else
       pair.canary->window.restart(*pair.canary->version, now);
-    pair.readings =
-        judge(model.settings, pair.canary->window.evidence(), stable, quality_of(model, pair));
+    pair.readings = judge(model.settings, pair.canary->window.evidence(), stable,
+                          quality_of(model, pair), pair.doubts, now);
     if (stage == WarmUp::Stage::cold) rest(pair.readings, pair.warm_up.reason());
   }
 }
@@ -187,6 +227,7 @@ base::MonoTime Measure::last_failure(const config::Model& model) const {
 void Measure::restart(const std::string& model, base::MonoTime now) {
   const auto found = pairs_.find(model);
   if (found == pairs_.end()) return;
+  found->second.doubts.clear();
   for (auto* side : {&found->second.stable, &found->second.canary})
     if (*side) (*side)->window.restart(*(*side)->version, now);
 }
@@ -196,7 +237,8 @@ std::vector<Reading> Measure::criteria(const config::Model& model) const {
   if (found != pairs_.end() && !found->second.readings.empty() && model.canary &&
       found->second.canary->version->version == model.canary->name)
     return found->second.readings;
-  auto readings = judge(model, {}, {});
+  Doubts none;
+  auto readings = judge(model, {}, {}, {}, none, {});
   for (auto& reading : readings) reading.reason = "no traffic";
   return readings;
 }

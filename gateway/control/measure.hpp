@@ -1,5 +1,6 @@
 // From counters to readings: one window per version of each model that has a canary, sampled at
-// each tick, judged by analysis. Control thread.
+// each tick, judged by analysis. A failure that stable shares over the same window, as bad or
+// nearly, is not the canary's: it is inconclusive, and says so. Control thread.
 #pragma once
 
 #include <functional>
@@ -16,6 +17,9 @@
 #include "traffic/routing_table.hpp"
 
 namespace canary::control {
+
+/// Since when the canary has failed a criterion without stable, by the criterion's name.
+using Doubts = std::map<std::string, base::MonoTime>;
 
 class Measure {
  public:
@@ -51,6 +55,7 @@ class Measure {
     std::optional<Side> stable, canary;
     WarmUp warm_up;  // the canary's
     std::vector<analysis::Reading> readings, stable_readings;
+    Doubts doubts;
     // Stable's quality when it last had traffic enough: at 100% it has none.
     std::optional<analysis::QualityEvidence> reference;
   };
@@ -61,12 +66,5 @@ class Measure {
   QualitySource quality_;
   std::map<std::string, Pair> pairs_;
 };
-
-/// Judges the canary's evidence. A failure that stable shares over the same window, as bad or
-/// nearly, is not the canary's: it is inconclusive, and says so. `error_rate` always, `latency_p95`
-/// with an SLO, `quality_degradation` where something measures it.
-std::vector<analysis::Reading> judge(const config::Model& model, const stats::Evidence& canary,
-                                     const stats::Evidence& stable,
-                                     const std::optional<analysis::QualityEvidence>& quality = {});
 
 }  // namespace canary::control

@@ -67,6 +67,26 @@ TEST_CASE("a failure is shared when the canary's share is stable's, within a lim
   }
 }
 
+TEST_CASE("what stable's own share excuses") {
+  struct Row {
+    Share canary, stable;
+    Excuse excuse;
+  };
+  const Row rows[] = {
+      {{50, 50}, {500, 500}, Excuse::shared},
+      {{200, 200}, {23, 23}, Excuse::shared},    // few of stable's, but all of them bad
+      {{200, 200}, {0, 0}, Excuse::none},        // none of stable's
+      {{200, 200}, {1, 20}, Excuse::none},       // beyond the limit, but far from all
+      {{4, 600}, {20, 5400}, Excuse::pending},   // 0.67% and 0.37%: on its way there
+      {{4, 600}, {5, 5400}, Excuse::none},       // 0.09%: as good as ever
+      {{60, 600}, {20, 5400}, Excuse::none},     // 10%: whatever stable does, this is another thing
+      {{0, 600}, {20, 5400}, Excuse::pending}};  // nothing to excuse
+  for (const Row& row : rows) {
+    CAPTURE(row.canary.bad, row.canary.of, row.stable.bad, row.stable.of);
+    CHECK(excuse(row.canary, row.stable, 0.005) == row.excuse);
+  }
+}
+
 TEST_CASE("a limit that came from per cent still equals the ratio it names") {
   for (int tenths = 1; tenths <= 1000; ++tenths) {
     const Thresholds limits{0, tenths / 10.0 / 100.0, 1, 1min};

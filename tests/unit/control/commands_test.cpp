@@ -182,6 +182,65 @@ TEST_CASE("a failure that stable shares is not the canary's") {
   CHECK(house.effective() == 1000);
 }
 
+TEST_CASE("stable's failure counts however few samples it has") {
+  const TempDir dir;
+  House house(dir);
+  house.write({});
+  house.start();
+  house.observe("m_v1", 5, true);
+  house.observe("m_v2", 50, true);
+  house.run_until([&] { return house.model().criteria[0].samples == 50; });
+  CHECK(house.model().criteria[0].verdict == analysis::Verdict::inconclusive);
+  CHECK_THAT(house.model().criteria[0].reason, Catch::Contains("stable: 5 of 5, "));
+  CHECK(house.effective() == 1000);
+}
+
+TEST_CASE("while stable gets worse as well, half a window shows whether the failure is shared") {
+  const TempDir dir;
+  House house(dir);
+  house.write({});
+  house.start();
+  house.observe("m_v1", 995, false);
+  house.observe("m_v1", 4, true);  // 0.4%, of 0.5% that are allowed
+  house.observe("m_v2", 99, false);
+  house.observe("m_v2", 1, true);
+  house.run_until([&] { return house.model().criteria[0].samples == 100; });
+  CHECK(house.model().criteria[0].verdict == analysis::Verdict::inconclusive);
+  CHECK_THAT(house.model().criteria[0].reason, Catch::Contains("both versions get worse"));
+  house.clock.advance(std::chrono::seconds(29));
+  house.observe("m_v2", 1, false);
+  house.run_until([&] { return house.model().criteria[0].samples == 101; });
+  CHECK(house.effective() == 1000);
+  SECTION("it is not: the canary is taken out") {
+    house.clock.advance(std::chrono::seconds(2));
+    house.run_until([&] { return house.model().rollout.latched; });
+    CHECK(house.controller->rollbacks()[0].trigger == "error_rate");
+  }
+  SECTION("it is: as long as it is shared, and for half a window after") {
+    house.observe("m_v1", 5, true);
+    house.clock.advance(std::chrono::seconds(5));
+    house.observe("m_v2", 1, false);
+    house.run_until([&] { return house.model().criteria[0].samples == 102; });
+    CHECK_THAT(house.model().criteria[0].reason, Catch::Contains("both versions fail"));
+    CHECK(house.effective() == 1000);
+  }
+}
+
+TEST_CASE("each time that a canary comes to have weight begins its evidence anew") {
+  const TempDir dir;
+  House house(dir);
+  house.write({});
+  house.start();
+  const auto episode = [&] { return house.registry.all().back()->requests->episode(); };
+  REQUIRE(house.registry.all().back()->version == "m_v2");
+  const auto first = episode();
+  CHECK(first > 0);
+  house.fail_canary();
+  CHECK(episode() == first);
+  REQUIRE(house.resume().status == 200);
+  CHECK(episode() == first + 1);
+}
+
 TEST_CASE("what stable fails a little does not excuse a canary that fails always") {
   const TempDir dir;
   House house(dir);
