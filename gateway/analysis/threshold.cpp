@@ -50,9 +50,8 @@ double ratio(const Share& share) {
 
 }  // namespace
 
-bool is_shared(const Share& canary, const Share& stable, double limit) {
+bool is_shared(const Share& canary, const Share& stable, double limit, double standard_errors) {
   if (canary.of == 0 || stable.of == 0) return false;
-  constexpr double standard_errors = 5;
   const double pooled = ratio({canary.bad + stable.bad, canary.of + stable.of});
   const double error =
       std::sqrt(pooled * (1 - pooled) *
@@ -60,10 +59,14 @@ bool is_shared(const Share& canary, const Share& stable, double limit) {
   return ratio(canary) - ratio(stable) <= limit + standard_errors * error;
 }
 
-Excuse excuse(const Share& canary, const Share& stable, double limit) {
-  if (!is_shared(canary, stable, limit)) return Excuse::none;
-  if (above(ratio(stable), limit)) return Excuse::shared;
-  return above(ratio(stable), limit / 5) ? Excuse::pending : Excuse::none;
+Excuse excuse(const Share& canary, const Share& stable, double limit, std::uint64_t min_samples) {
+  constexpr std::uint64_t no_chance = 5;  // bad ones
+  const bool tells = stable.of >= min_samples || stable.bad >= no_chance;
+  if (tells && above(ratio(stable), limit) && is_shared(canary, stable, limit, 5))
+    return Excuse::shared;
+  if (above(ratio(stable), limit / 5) && is_shared(canary, stable, limit, 2))
+    return Excuse::pending;
+  return Excuse::none;
 }
 
 Reading judge_error_rate(std::uint64_t errors, std::uint64_t requests, const Thresholds& limits) {

@@ -22,17 +22,19 @@ struct Share {
   std::uint64_t bad = 0, of = 0;
 };
 /// Whether the canary's bad share may be no more than stable's own: not above it by more than
-/// `limit` and five standard errors of their difference (the pooled two-proportion test). Five,
-/// because it is asked at every tick for as long as both fail.
-bool is_shared(const Share& canary, const Share& stable, double limit);
+/// `limit` and so many standard errors of their difference (the pooled two-proportion test).
+bool is_shared(const Share& canary, const Share& stable, double limit, double standard_errors);
 
 /// What stable's own share of bad ones says of a canary that is beyond `limit`.
 enum class Excuse : std::uint8_t {
   none,     // it is the canary's own failure
-  pending,  // stable has more than a fifth of what `limit` allows: it may be on its way there, too
-  shared    // stable is beyond `limit` as well, however few samples it has, and about as far
+  pending,  // stable's is more than a fifth of `limit`, and chance may explain the difference:
+            // within two standard errors
+  shared  // stable is beyond `limit` as well: within five, because it is asked at every tick for
+          // as long as both fail
 };
-Excuse excuse(const Share& canary, const Share& stable, double limit);
+/// Stable needs `min_samples`, or five bad ones: one stray error of few is no failure.
+Excuse excuse(const Share& canary, const Share& stable, double limit, std::uint64_t min_samples);
 
 /// p95 > c exactly when more than 5% of the samples exceed c, so the verdict rests on exact counts
 /// at the SLO and at the trigger (limits in seconds), and `p95` (seconds) is what people are shown.

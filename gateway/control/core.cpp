@@ -9,7 +9,7 @@ namespace canary::control {
 Core::Core(Controller::Parts given)
     : parts(std::move(given)),
       rollouts(parts.latch, std::move(parts.remembered)),
-      publisher(parts.data_plane, parts.registry),
+      publisher(parts.clock, parts.data_plane, parts.registry),
       measure(parts.quality),
       resolver(
           parts.io, [this] { publish({}); }, parts.resolve ? parts.resolve : Resolver::ask_system),

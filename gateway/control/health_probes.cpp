@@ -1,6 +1,7 @@
 #include "control/health_probes.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace canary::control {
@@ -10,6 +11,10 @@ namespace {
 constexpr std::size_t most_under_way = 256;
 // Between the first two probes after an outage of all; doubled for each that fails.
 constexpr base::Duration shortest_pause = std::chrono::milliseconds(250);
+
+void store(std::atomic<std::int64_t>& time, base::MonoTime value) {
+  time.store(value.time_since_epoch().count(), std::memory_order_relaxed);
+}
 
 std::string problem_of(const base::Result<int>& status) {
   if (!status) return status.error().message();
@@ -57,9 +62,9 @@ void HealthProbes::follow(const traffic::RoutingTable& table) {
     if (model.canary) enter(model, *model.canary);
   }
   std::erase_if(endpoints_, [&](const auto& each) { return !present.contains(each.first); });
-  std::erase_if(outages_, [&](const std::string& name) {
+  std::erase_if(outages_, [&](const auto& outage) {
     return std::none_of(table.models.begin(), table.models.end(),
-                        [&](const traffic::Model& model) { return model.name == name; });
+                        [&](const traffic::Model& model) { return model.name == outage.first; });
   });
 }
 
@@ -91,18 +96,22 @@ void HealthProbes::answered(const Key& key, const base::Result<int>& status) {
   // Our own lack of descriptors or ports: it was not asked at all.
   if (!status && status.error().source() != base::Source::upstream) return;
   endpoint.problem = problem_of(status);
-  const auto now = clock_.mono().time_since_epoch().count();
-  if (!endpoint.fails()) endpoint.health->answered.store(now, std::memory_order_relaxed);
+  const auto now = clock_.mono();
+  if (!endpoint.fails()) store(endpoint.health->answered, now);
   ++(endpoint.fails() ? endpoint.failed : endpoint.succeeded);
-  auto& failing_since = endpoint.health->failing_since;
-  if (endpoint.fails() && failing_since == 0) failing_since = now;
+  if (endpoint.fails() && endpoint.failing_since == base::MonoTime{}) fails_since(endpoint, now);
   if (endpoint.verdict.take(!endpoint.fails(), endpoint.rules)) publish(endpoint);
-  if (!endpoint.fails() && endpoint.verdict.healthy) failing_since = 0;
+  if (!endpoint.fails() && endpoint.verdict.healthy) fails_since(endpoint, {});
   if (endpoint.verdict.healthy)
     endpoint.pause = endpoint.rules.interval;
   else if (endpoint.fails())
     endpoint.pause = std::min(endpoint.rules.interval, 2 * endpoint.pause);
   look_at_outage(std::get<0>(key), endpoint);
+}
+
+void HealthProbes::fails_since(Endpoint& endpoint, base::MonoTime since) {
+  endpoint.failing_since = since;
+  store(endpoint.health->failing_since, since);
 }
 
 void HealthProbes::publish(Endpoint& endpoint) {
@@ -122,24 +131,28 @@ void HealthProbes::look_at_outage(const std::string& model, const Endpoint& last
   if (last.fails()) {
     bool all = true;
     for_each_of(model, [&](const Endpoint& endpoint) { all = all && endpoint.fails(); });
-    if (all) outages_.insert(model);
-  } else if (last.verdict.healthy && outages_.erase(model) > 0) {
-    end_outage(model);
+    if (all) outages_.try_emplace(model, clock_.mono());
+  } else if (last.verdict.healthy) {
+    if (const auto outage = outages_.extract(model)) end_outage(model, outage.mapped());
   }
 }
 
-// One of the model's is healthy, after none was. Each that is not is believed in until its next
-// probe, which is due at once, and if that fails is asked again soon: whose turn happens to come
-// first, or who is back a moment later, must not cost the canary its weight.
-void HealthProbes::end_outage(const std::string& model) {
+// One of the model's is healthy, after none was. Each other that the outage took is believed in
+// until its next probe, which is due at once, and if that fails is asked again soon: whose turn
+// happens to come first, or who is back a moment later, must not cost the canary its weight. What
+// had failed for long before stays out.
+void HealthProbes::end_outage(const std::string& model, base::MonoTime began) {
   const auto now = clock_.mono();
-  for_each_of(model, [now](Endpoint& endpoint) {
-    if (endpoint.verdict.healthy) return;
-    endpoint.health->failing_since.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-    endpoint.verdict = {true, endpoint.rules.unhealthy_after - 1};
+  for_each_of(model, [=](Endpoint& endpoint) {
+    if (endpoint.failing_since == base::MonoTime{}) return;
+    const config::Health& rules = endpoint.rules;
+    if (endpoint.failing_since < began - 2 * (rules.interval + rules.timeout)) return;
+    const bool changes = !endpoint.verdict.healthy;
+    fails_since(endpoint, now);
+    endpoint.verdict = {true, rules.unhealthy_after - 1};
     endpoint.next = now;
-    endpoint.pause = std::min(endpoint.rules.interval, shortest_pause);
-    publish(endpoint);
+    endpoint.pause = std::min(rules.interval, shortest_pause);
+    if (changes) publish(endpoint);
   });
 }
 

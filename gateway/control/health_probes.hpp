@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <tuple>
 
@@ -42,7 +41,7 @@ class HealthProbes {
     std::string problem;  // of the last probe; empty when it succeeded
     bool fails() const { return !problem.empty(); }
     std::uint64_t succeeded = 0, failed = 0, changes = 0;
-    base::MonoTime next{};
+    base::MonoTime next{}, failing_since{};  // the latter as EndpointHealth has it
     base::Duration pause{};  // between probes; the interval, but after an outage of all
     bool asked = false;      // a probe is under way
   };
@@ -60,17 +59,19 @@ class HealthProbes {
   void ask(const Key& key, Endpoint& endpoint);
   void answered(const Key& key, const base::Result<int>& status);
   static void publish(Endpoint& endpoint);
+  static void fails_since(Endpoint& endpoint, base::MonoTime since);
   template <class F>
   void for_each_of(const std::string& model, F&& f);
   void look_at_outage(const std::string& model, const Endpoint& last);
-  void end_outage(const std::string& model);
+  void end_outage(const std::string& model, base::MonoTime began);
   base::Duration part_of(base::Duration interval, double least, double most);
 
   const base::Clock& clock_;
   SendProbe send_;
   base::Random random_;
   std::map<Key, Endpoint> endpoints_;
-  std::set<std::string> outages_;  // models, by name, all of whose endpoints have failed at once
+  // Models, by name, all of whose endpoints have failed at once, and since when.
+  std::map<std::string, base::MonoTime> outages_;
   std::size_t under_way_ = 0;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

@@ -59,16 +59,18 @@ std::string share_text(const analysis::Share& share) {
 
 /// What both suffer begins and ends at both at once, but one of the two crosses its limit first:
 /// for half of the window stable is given the time to be second. `doubts`: since when each
-/// criterion has failed without stable being beyond its limit, too.
-Reading excuse_shared(Compared compared, base::Duration window, Doubts& doubts,
+/// criterion has failed, before it was a success again, without stable being beyond its limit, too.
+/// And a few bad requests must be seen twice: stable's first may come a millisecond later.
+Reading excuse_shared(Compared compared, const config::ThresholdJudge& rules, Doubts& doubts,
                       base::MonoTime now) {
   auto& [canary, stable, canary_bad, stable_bad, limit] = compared;
-  if (canary.verdict != Verdict::failure) {
-    doubts.erase(canary.criterion);
-    return canary;
-  }
-  base::MonoTime& since = doubts.try_emplace(canary.criterion, now).first->second;
-  const analysis::Excuse excuse = analysis::excuse(canary_bad, stable_bad, limit);
+  if (canary.verdict == Verdict::success) doubts.erase(canary.criterion);
+  if (canary.verdict != Verdict::failure) return canary;
+  const auto [doubt, is_new] = doubts.try_emplace(canary.criterion, now);
+  base::MonoTime& since = doubt->second;
+  constexpr std::uint64_t few = 10;
+  const base::Duration patience = rules.window / 2;
+  const auto excuse = analysis::excuse(canary_bad, stable_bad, limit, rules.min_samples);
   const std::string stables =
       "; stable: " +
       (stable.enough ? stable.reason : share_text(stable_bad) + ", " + stable.reason);
@@ -77,11 +79,13 @@ Reading excuse_shared(Compared compared, base::Duration window, Doubts& doubts,
     canary.verdict = Verdict::inconclusive;
     canary.reason =
         "both versions fail, which is not the canary's fault: " + canary.reason + stables;
-  } else if (excuse == analysis::Excuse::pending && now - since < window / 2) {
+  } else if (excuse == analysis::Excuse::pending && now - since < patience) {
     canary.verdict = Verdict::inconclusive;
-    canary.reason = "both versions get worse, it shows within " +
-                    base::format_duration(window / 2) + " whether alike: " + canary.reason +
-                    stables;
+    canary.reason = "both versions get worse, it shows within " + base::format_duration(patience) +
+                    " whether alike: " + canary.reason + stables;
+  } else if (is_new && canary_bad.bad < few) {
+    canary.verdict = Verdict::inconclusive;
+    canary.reason = "few yet, looked at once more: " + canary.reason;
   } else if (stable.verdict == Verdict::failure) {
     canary.reason += ", far more than stable: " + stable.reason;
   }
@@ -118,14 +122,14 @@ std::vector<Reading> judge(const config::Model& model, const stats::Evidence& ca
                                     {canary.errors, canary.requests},
                                     {stable.errors, stable.requests},
                                     model.triggers.error_rate},
-                                   model.judge.window, doubts, now));
+                                   model.judge, doubts, now));
   if (model.slo)
     readings.push_back(excuse_shared({judge_latency(model, canary),
                                       alone[1],
                                       {canary.over_trigger, canary.latency_samples},
                                       {stable.over_trigger, stable.latency_samples},
                                       analysis::p95_allows},
-                                     model.judge.window, doubts, now));
+                                     model.judge, doubts, now));
   if (quality)
     readings.push_back(analysis::judge_quality(
         *quality, {model.success.quality_degradation, model.triggers.quality_degradation,

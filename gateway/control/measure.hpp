@@ -18,7 +18,7 @@
 
 namespace canary::control {
 
-/// Since when the canary has failed a criterion without stable, by the criterion's name.
+/// Since when the canary has failed a criterion and stable has not, by the criterion's name.
 using Doubts = std::map<std::string, base::MonoTime>;
 
 class Measure {

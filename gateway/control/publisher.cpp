@@ -4,29 +4,34 @@
 #include <utility>
 
 namespace canary::control {
-namespace {
-
-bool has_weight(const traffic::RoutingTable& table, const traffic::Model& model) {
-  return std::any_of(table.models.begin(), table.models.end(), [&](const traffic::Model& each) {
-    return each.name == model.name && each.canary_weight > 0 &&
-           each.canary->name == model.canary->name;
-  });
-}
-
-}  // namespace
 
 void Publisher::publish(const config::Config& config,
                         const std::map<std::string, base::BasisPoints>& weights,
                         const traffic::Lookup& lookup, std::function<void()> in_force) {
   const auto before = std::exchange(
       table_, traffic::build_table(config, weights, lookup, endpoints_, registry_, ++published_));
-  for (const traffic::Model& model : table_->models)
-    if (model.canary_weight > 0 && !(before && has_weight(*before, model)))
-      model.canary->stats->requests->begin_episode();
+  mark(before.get());
   waiting_.emplace_back(published_, std::move(in_force));
   data_plane_.publish(table_, [this, alive = std::weak_ptr(alive_), table = table_] {
     if (alive.lock()) applied(*table);
   });
+}
+
+// What workers are to know of the versions before they have the table.
+void Publisher::mark(const traffic::RoutingTable* before) const {
+  const auto look_at_names = [this](const traffic::Version& version) {
+    stats::RequestCells& cells = *version.stats->requests;
+    const bool nameless = cells.nameless_since() != base::MonoTime{};
+    if (version.endpoints.empty() == nameless) return;
+    cells.set_nameless_since(nameless ? base::MonoTime{} : clock_.mono());
+  };
+  for (const traffic::Model& model : table_->models) {
+    look_at_names(model.stable);
+    if (!model.canary) continue;
+    look_at_names(*model.canary);
+    const bool had_weight = before && before->gives_weight(model.name, model.canary->name);
+    if (model.canary_weight > 0 && !had_weight) model.canary->stats->requests->begin_episode();
+  }
 }
 
 void Publisher::when_in_force(std::function<void()> then) {

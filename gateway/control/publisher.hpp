@@ -16,8 +16,8 @@ namespace canary::control {
 
 class Publisher {
  public:
-  Publisher(traffic::DataPlane& data_plane, stats::Registry& registry)
-      : data_plane_(data_plane), registry_(registry) {}
+  Publisher(const base::Clock& clock, traffic::DataPlane& data_plane, stats::Registry& registry)
+      : clock_(clock), data_plane_(data_plane), registry_(registry) {}
 
   /// Builds and publishes. `in_force` runs when this table, or a later one, is in force.
   void publish(const config::Config& config,
@@ -36,8 +36,10 @@ class Publisher {
   const std::shared_ptr<const traffic::VersionAnswers>& answers() const { return answers_; }
 
  private:
+  void mark(const traffic::RoutingTable* before) const;
   void applied(const traffic::RoutingTable& table);
 
+  const base::Clock& clock_;
   traffic::DataPlane& data_plane_;
   stats::Registry& registry_;
   traffic::EndpointRegistry endpoints_;

@@ -245,7 +245,7 @@ void Resolver::refresh_later() {
 
 void Resolver::retry_later() {
   if (std::exchange(retries_, true)) return;
-  retry_.expires_after(std::min(interval_, unknown_again));
+  retry_.expires_after(unknown_again);
   retry_.async_wait([this, worker = worker_](boost::system::error_code cancelled) {
     if (cancelled || worker->ended) return;
     retries_ = false;

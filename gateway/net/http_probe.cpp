@@ -75,7 +75,7 @@ class Running : public std::enable_shared_from_this<Running> {
     stream_.close();
     const bool late = code == beast::error::timeout;
     const bool our_own = code.category() == boost::system::system_category() &&
-                         base::is_local_shortage(code.value());
+                         base::is_local_shortage(code.value(), peer_.data()->sa_family);
     done_(base::Error(std::string(step) + ": " + (late ? "no answer in time" : code.message()),
                       our_own ? base::Source::internal : base::Source::upstream));
   }

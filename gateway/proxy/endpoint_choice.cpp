@@ -107,13 +107,14 @@ const traffic::Endpoint* EndpointChoice::begin(std::size_t index) {
 
 void EndpointChoice::ended(int error, MonoTime now) {
   timed_out_ = timed_out_ || error == ETIMEDOUT;
+  out_of_resources_ = base::is_local_shortage(error, current_->address.storage.ss_family);
   UpstreamPool::Slot* slot = means_.pool.find(current_->id);
   if (!slot) return;
   stats::EndpointCell& cell = current_->cells->at(means_.worker);
   if (error == 0) {
     brought_back_ = slot->ejection.connected();
     if (brought_back_) cell.in_use();
-  } else if (error == ECANCELED || base::is_local_shortage(error)) {
+  } else if (error == ECANCELED || out_of_resources_) {
     if (how_ != Try::in_use) slot->ejection.abandon_try();
   } else {
     cell.error.store(error, std::memory_order_relaxed);

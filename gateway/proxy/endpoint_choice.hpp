@@ -56,6 +56,8 @@ class EndpointChoice {
   void ended(int error, MonoTime now);
   /// One that was ejected takes connections again.
   bool brought_back() const { return brought_back_; }
+  /// The last try failed for want of our own descriptors, ports or memory.
+  bool out_of_resources() const { return out_of_resources_; }
   /// All were out from the beginning: a try, if there was one, was the last resort.
   bool all_out() const { return all_out_; }
 
@@ -88,7 +90,7 @@ class EndpointChoice {
   const traffic::Endpoint* current_ = nullptr;
   Level level_ = Level::healthy;
   Try how_ = Try::in_use;
-  bool all_out_ = false, brought_back_ = false;
+  bool all_out_ = false, brought_back_ = false, out_of_resources_ = false;
   bool timed_out_ = false;  // it has waited for a connect: not also for those that are out
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/shortage.hpp"
 #include "base/text.hpp"
 #include "http/build_head.hpp"
 #include "proxy/endpoint_choice.hpp"
@@ -20,6 +19,8 @@ namespace {
 using stats::Outcome;
 
 constexpr std::size_t least_room = 4 << 10;
+// So long a version without any address is not charged with it, while stable answers for it.
+constexpr Duration nameless_grace = std::chrono::seconds(10);
 
 // These do not ask the model: answers that cost nothing would make a broken version look better.
 bool asks_the_model(const http::RequestHead& head) {
@@ -305,6 +306,7 @@ reactor::Task<Exchange::Reached> Exchange::reach_version() {
     co_return Reached::table_changed;
   }
   all_out_ = choice.all_out();
+  out_of_resources_ = choice.out_of_resources();
   co_return Reached::failed;
 }
 
@@ -327,7 +329,8 @@ reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
     head_fresh_ = false;
     record_.held_up(began);
     const Woken woken = co_await session_.wake(deadline);
-    const bool late = worker_.reactor().now() - began >= patience / 2;
+    const bool late =
+        !upstream_->socket.writable() && worker_.reactor().now() - began >= patience / 2;
     if (woken == Woken::expired) error = ETIMEDOUT;
     if (woken != Woken::shutdown && session_.client_gone()) error = late ? ETIMEDOUT : ECANCELED;
     if (woken == Woken::shutdown) error = ECANCELED;
@@ -340,23 +343,23 @@ reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
 
 // The picked version cannot be reached: its one charge. True: stable is to answer instead.
 bool Exchange::fail_over() {
-  if (base::is_local_shortage(connect_error_)) {
+  if (out_of_resources_) {
     refused_ = {503, "out_of_resources", "the gateway is out of descriptors, ports or memory"};
     return false;
   }
-  if (const MonoTime now = worker_.reactor().now(); now >= total_deadline()) {
+  const MonoTime now = worker_.reactor().now();
+  if (now >= total_deadline()) {
     refused_ = {504, "upstream_total_timeout",
                 "the model server did not finish within timeouts.total", total_outcome(now)};
     return false;
   }
   const bool timed_out = connect_error_ == ETIMEDOUT;
-  // While no name of the version has ever been answered, nobody has been asked, and nothing is
-  // known.
-  const Outcome outcome = timed_out                     ? Outcome::timeout_connect
-                          : version_->endpoints.empty() ? Outcome::gateway_error
-                                                        : Outcome::connect_error;
+  const Outcome outcome = timed_out ? Outcome::timeout_connect : Outcome::connect_error;
   if (has_stand_in()) {
-    record_.finish(outcome, worker_.reactor().now(), 0, 0);
+    // Resolvers start late and lose packets: that is not the version's yet.
+    const bool nameless = version_->endpoints.empty() &&
+                          now - version_->stats->requests->nameless_since() < nameless_grace;
+    record_.finish(nameless ? Outcome::gateway_error : outcome, now, 0, 0);
     version_->stats->requests->at(worker_.index()).failovers.add();
     failover_ = true;
     charged_table_ = table_.again();

@@ -82,6 +82,7 @@ class Exchange {
   std::optional<Reply> receive_reply();
   std::optional<Reply> parse_reply(std::size_t head_size);
   Reply reply_broken(int error);
+  stats::RaceAllowance& races();
   Reply reply_expired(MonoTime now);
   MonoTime reply_deadline() const;
   MonoTime total_deadline() const;
@@ -126,8 +127,8 @@ class Exchange {
   std::size_t retained_ = 0;   // request bytes kept there for a retry or a 101
   std::size_t reply_scanned_ = 0, reply_size_ = 0;
   std::size_t request_body_ = 0, reply_body_ = 0;  // body bytes that left together with the head
-  MonoTime progress_at_{};         // when the direction that is waited for last moved
-  MonoTime sent_at_{};             // the last request byte left
+  MonoTime progress_at_{};                         // when what is waited for last moved
+  MonoTime sent_at_{};                             // the last request byte left
   std::string_view interim_left_;  // of interim_ or go_on: still to be sent to the client
   stats::Outcome reply_outcome_ = stats::Outcome::ok;
   std::uint8_t interim_responses_ = 0;
@@ -141,10 +142,11 @@ class Exchange {
   bool head_fresh_ = false;  // the worker's scratch holds this request's head; not after a wait
   bool parsed_ = false, drawn_ = false, failover_ = false, retried_ = false;
   bool version_named_ = false;  // by the client: no other will do
-  bool all_out_ = false;        // every endpoint of the version was ejected or unknown
-  bool forwarded_ = false;      // to upstream_, as far as upload_done_ says
+  bool out_of_resources_ = false;
+  bool all_out_ = false;    // every endpoint of the version was ejected or unknown
+  bool forwarded_ = false;  // to upstream_, as far as upload_done_ says
   bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;
-  bool waits_for_client_ = false, client_slow_ = false;
+  bool waits_for_client_ = false, client_slow_ = false, starved_ = false;
   bool upstream_keeps_ = false, ends_by_close_ = false;
   bool awaits_event_ = false;  // an event stream of which only comments have come
   traffic::Draw draw_{};       // kept when the pick is made again

@@ -83,11 +83,9 @@ reactor::Task<bool> Exchange::deliver() {
     if (!goes_on) co_return broke_off(Outcome::truncated, now);
     // An early response does not end the upload at once: the upstream may still want to read.
     if (uploading() && upload_step()) upload_broken_ = true;
-    // An upstream that has nothing to say before it has read more does not hold up a client that
-    // sends no more.
-    const bool starved =
-        uploading() && waits_for_client_ && progress == Relay::Progress::want_input;
-    const bool client_slow = slow_client || starved;
+    // Where both are silent, the upstream may wait for more of the body.
+    starved_ = uploading() && waits_for_client_ && progress == Relay::Progress::want_input;
+    const bool client_slow = slow_client || starved_;
     if (client_slow != client_slow_) progress_at_ = now;
     client_slow_ = client_slow;
     record_.client_blocks(client_slow, now);
@@ -101,8 +99,8 @@ reactor::Task<bool> Exchange::deliver() {
     if (woken == Woken::shutdown) co_return broke_off(Outcome::gateway_error, now);
     if (woken == Woken::event) continue;
     const Outcome silent = awaits_event_ ? Outcome::timeout_first_byte : Outcome::timeout_idle;
-    const Outcome late = total <= stalled ? total_outcome(deadline) : silent;
-    co_return broke_off(client_slow ? Outcome::client_abort : late, deadline);
+    const Outcome guilty = client_slow ? Outcome::client_abort : silent;
+    co_return broke_off(total <= stalled ? total_outcome(deadline) : guilty, deadline);
   }
 }
 
@@ -110,8 +108,10 @@ reactor::Task<bool> Exchange::deliver() {
 // servers send the head at once and then read a long prompt.
 MonoTime Exchange::stalled_at() const {
   const auto& timeouts = model_->settings.timeouts;
-  if (client_slow_) return progress_at_ + table_->timeouts.body_idle;
+  const MonoTime body_idle = progress_at_ + table_->timeouts.body_idle;
   const MonoTime idle = progress_at_ + timeouts.idle;
+  if (starved_) return std::max(body_idle, idle);  // or the client waits for more of the answer
+  if (client_slow_) return body_idle;
   return awaits_event_ ? std::max(idle, sent_at_ + timeouts.first_byte) : idle;
 }
 
@@ -124,6 +124,7 @@ void Exchange::keep_upstream() {
 bool Exchange::delivered(MonoTime now) {
   record_.finish(reply_outcome_, now, received(), sent());
   log_access();
+  races().answered();
   // Bytes behind the end of the response belong to nobody: such a connection is not used again.
   const bool clean = session_.reply().empty() && !upstream_->socket.hung_up();
   session_.reply().clear();

@@ -1,6 +1,7 @@
 #include "proxy/exchange_record.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace canary::proxy {
 
@@ -21,6 +22,8 @@ void ExchangeRecord::picked(const traffic::Model& model, const traffic::Version&
   version_ = &version;
   evidence_ = evidence;
   episode_ = version.stats->requests->episode();
+  if (std::exchange(counted_for_, version.stats.get()) != version.stats.get())
+    counted_slo_ = counted_trigger_ = false;
 }
 
 void ExchangeRecord::unpicked() {

@@ -79,6 +79,7 @@ class ExchangeRecord {
   const traffic::Model* model_ = nullptr;  // pinned by the exchange
   const traffic::Version* version_ = nullptr;
   const traffic::Version* in_flight_ = nullptr;
+  const stats::VersionStats* counted_for_ = nullptr;  // whose counted_slo_, counted_trigger_ are
   MonoTime sent_{}, held_since_{}, blocked_since_;
   Duration blocked_{}, client_time_{};  // since the request was sent; since the start
   std::optional<Duration> first_byte_;

@@ -203,13 +203,16 @@ Exchange::Reply Exchange::reply_broken(int error) {
   // A reset carries no acknowledgement that would be counted: it alone does not say who was first.
   // The upload may have met it before this.
   if (error == 0 && upload_) error = upload_->error();
-  const bool reset = error == ECONNRESET || error == EPIPE;
   const bool never_taken =
-      !reset && !reactor::acknowledged_beyond(upstream_->socket.fd(), upstream_->sent_before);
-  UpstreamPool::Slot* slot = worker_.upstreams().find(endpoint_->id);
-  const bool excused = race && (never_taken || slot == nullptr || slot->races.take());
+      error != ECONNRESET &&
+      !reactor::acknowledged_beyond(upstream_->socket.fd(), upstream_->sent_before);
+  const bool excused = race && (never_taken || races().take());
   return refuse(502, "upstream_reset", "the model server closed the connection without an answer",
                 excused ? Outcome::gateway_error : Outcome::reset);
+}
+
+stats::RaceAllowance& Exchange::races() {
+  return version_->stats->requests->at(worker_.index()).races;
 }
 
 MonoTime Exchange::reply_deadline() const {

@@ -29,6 +29,7 @@ reactor::Task<bool> Exchange::tunnel() {
   const MonoTime now = worker_.reactor().now();
   record_.response_started(now, worker_.response.status, true);
   record_.first_content(now);
+  races().answered();
   status_sent_ = worker_.response.status;
   base::TextBuffer& out = worker_.scratch;
   begin_answer();

@@ -43,7 +43,7 @@ void UpstreamPool::follow(const traffic::RoutingTable& table) {
   if (slots_.size() < table.endpoint_slots) slots_.resize(table.endpoint_slots);
   const auto enter = [&](const traffic::Endpoint& endpoint) {
     Slot& slot = slots_[endpoint.id.slot];
-    if (slot.serial != endpoint.id.serial) slot = Slot{endpoint.id.serial, 0, 0, {}, {}, {}};
+    if (slot.serial != endpoint.id.serial) slot = Slot{endpoint.id.serial, 0, 0, {}, {}};
     slot.table = tables_;
   };
   for (const traffic::Model& model : table.models) for_each_endpoint(model, enter);
@@ -117,7 +117,6 @@ UpstreamLease UpstreamPool::connect(const traffic::Endpoint& endpoint, reactor::
 void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t most) {
   Slot* slot = find(lease->endpoint);
   if (!slot) return;
-  slot->races.answered();
   Idle& idle = slot->idle;
   idle.settle(reactor_.batch());
   if (idle.size() >= most || keep.count() == 0 || lease->socket.hung_up()) return;

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "proxy/ejection.hpp"
-#include "proxy/race_allowance.hpp"
 #include "reactor/reactor.hpp"
 #include "reactor/socket.hpp"
 #include "traffic/routing_table.hpp"
@@ -54,7 +53,6 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
     std::uint32_t in_flight = 0;  // leases
     std::uint64_t table = 0;      // the last one, by tables_, that has it
     Ejection ejection;
-    RaceAllowance races;
     Idle idle;
   };
 

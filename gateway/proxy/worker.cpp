@@ -11,13 +11,6 @@ namespace {
 constexpr std::size_t access_buffer = 32 << 10;
 constexpr base::Duration second = std::chrono::seconds(1);
 
-/// Whether the table gives the model's canary weight.
-bool has_weight(const traffic::RoutingTable& table, const std::string& model) {
-  return std::any_of(table.models.begin(), table.models.end(), [&](const traffic::Model& each) {
-    return each.name == model && each.canary_weight > 0;
-  });
-}
-
 }  // namespace
 
 /// Once per second: the clock offset, the limit of descriptors, and access-log lines that wait in a
@@ -62,7 +55,7 @@ void Worker::install(std::shared_ptr<const traffic::RoutingTable> table) {
   upstreams_.follow(*current_->table);
   // A canary that gets weight again is tried anew, not charged with a back-off from before.
   for (const traffic::Model& model : current_->table->models)
-    if (model.canary_weight > 0 && !has_weight(*before, model.name))
+    if (model.canary_weight > 0 && !before->gives_weight(model.name, model.canary->name))
       upstreams_.hasten(model, reactor_.now());
   for (auto& listener : listeners_) listener->accept();  // the connection limit may have risen
 }

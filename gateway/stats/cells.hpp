@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "stats/histogram.hpp"
 #include "stats/outcome.hpp"
+#include "stats/race_allowance.hpp"
 
 namespace canary::stats {
 
@@ -65,6 +66,7 @@ struct alignas(64) RequestCell {
   Counter bytes_received, bytes_sent;  // request bodies from, response bodies to the client
   Counter failovers;                   // requests picked for this version, answered by stable
   Counter shed;                        // refused because too many were in flight
+  RaceAllowance races;                 // the worker's own affair: nobody else reads it
   // When a request was last seen that counts against the version (an error, or slower than the
   // trigger), as nanoseconds of the monotonic clock; 0: never.
   std::atomic<std::int64_t> last_failure{0};
@@ -104,9 +106,19 @@ class RequestCells {
   std::uint32_t episode() const { return episode_.load(std::memory_order_relaxed); }
   void begin_episode() { episode_.store(episode() + 1, std::memory_order_relaxed); }
 
+  /// Since when none of the version's names has an address; MonoTime{}: one has. By the control
+  /// thread.
+  base::MonoTime nameless_since() const {
+    return base::MonoTime(base::Duration(nameless_since_.load(std::memory_order_relaxed)));
+  }
+  void set_nameless_since(base::MonoTime since) {
+    nameless_since_.store(since.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+
  private:
   std::vector<RequestCell> cells_;
   std::atomic<std::uint32_t> episode_{0};
+  std::atomic<std::int64_t> nameless_since_{0};
 };
 
 class LatencyCells {

@@ -51,6 +51,12 @@ std::string_view name(Role role) {
   return "unknown";
 }
 
+bool RoutingTable::gives_weight(const std::string& model, const std::string& canary) const {
+  return std::any_of(models.begin(), models.end(), [&](const Model& each) {
+    return each.name == model && each.canary_weight > 0 && each.canary->name == canary;
+  });
+}
+
 bool Model::error_code(std::uint16_t code) const {
   return std::find(settings.errors_also.begin(), settings.errors_also.end(), code) !=
          settings.errors_also.end();

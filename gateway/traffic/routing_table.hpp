@@ -89,6 +89,9 @@ struct RoutingTable {
   config::DataLimits limits;
   std::vector<config::AddressBlock> trusted_proxies;
   BasisPoints access_log_sample = 0;  // 0: no access log
+
+  /// Whether this version is the model's canary and has weight.
+  bool gives_weight(const std::string& model, const std::string& canary) const;
 };
 
 }  // namespace canary::traffic

@@ -148,6 +148,7 @@ def test_when_both_are_dead_nothing_is_decided(trial, echoes, late):
         echo.behave()
         trial.last(late)
     wait_until(lambda: trial.gateway.ask("GET", "/echo?x").status == 200, 10, "they are back")
+    returned = trial.gateway.metrics().sum("canary_gateway_failovers_total")
 
     def nothing_fails_over():
         before = trial.gateway.metrics().sum("canary_gateway_failovers_total")
@@ -155,6 +156,8 @@ def test_when_both_are_dead_nothing_is_decided(trial, echoes, late):
         return trial.gateway.metrics().sum("canary_gateway_failovers_total") == before
 
     wait_until(nothing_fails_over, 20, "the canary is asked again as soon as stable is")
+    late = trial.gateway.metrics().sum("canary_gateway_failovers_total") - returned
+    assert late < trial.rate / 2, "less than a second's, of which the canary gets one half"
     assert trial.gateway.model()["weight"]["effective"] == 50
     trial.finish(timed=True)
     failed = [r for r in trial.failures() if r.code != "upstream_reset"]

@@ -63,7 +63,7 @@ TEST_CASE("a failure is shared when the canary's share is stable's, within a lim
       {{0, 0}, {10, 10}, false}};
   for (const Row& row : rows) {
     CAPTURE(row.canary.bad, row.canary.of, row.stable.bad, row.stable.of);
-    CHECK(is_shared(row.canary, row.stable, 0.005) == row.shared);
+    CHECK(is_shared(row.canary, row.stable, 0.005, 5) == row.shared);
   }
 }
 
@@ -74,16 +74,22 @@ TEST_CASE("what stable's own share excuses") {
   };
   const Row rows[] = {
       {{50, 50}, {500, 500}, Excuse::shared},
-      {{200, 200}, {23, 23}, Excuse::shared},    // few of stable's, but all of them bad
+      {{200, 200}, {23, 23}, Excuse::shared},  // few of stable's, but all of them bad
+      {{10, 200}, {2, 200}, Excuse::shared},   // enough of them
+      {{200, 200}, {4, 4}, Excuse::pending},   // too few to tell
+      {{10, 200}, {1, 100}, Excuse::pending},
+      {{40, 200}, {1, 100}, Excuse::none},  // one stray error excuses no canary that is far worse
+      {{10, 200}, {1, 400}, Excuse::none},
       {{200, 200}, {0, 0}, Excuse::none},        // none of stable's
       {{200, 200}, {1, 20}, Excuse::none},       // beyond the limit, but far from all
       {{4, 600}, {20, 5400}, Excuse::pending},   // 0.67% and 0.37%: on its way there
       {{4, 600}, {5, 5400}, Excuse::none},       // 0.09%: as good as ever
+      {{10, 600}, {6, 5400}, Excuse::none},      // 1.7% and 0.11%: not by chance
       {{60, 600}, {20, 5400}, Excuse::none},     // 10%: whatever stable does, this is another thing
       {{0, 600}, {20, 5400}, Excuse::pending}};  // nothing to excuse
   for (const Row& row : rows) {
     CAPTURE(row.canary.bad, row.canary.of, row.stable.bad, row.stable.of);
-    CHECK(excuse(row.canary, row.stable, 0.005) == row.excuse);
+    CHECK(excuse(row.canary, row.stable, 0.005, 200) == row.excuse);
   }
 }
 

@@ -224,6 +224,26 @@ TEST_CASE("our own lack of descriptors is nobody's failure", "[probes]") {
   CHECK(f.first().failed == 0);
 }
 
+TEST_CASE("a probe of the only healthy one that fails brings nobody back who was out before",
+          "[probes]") {
+  Fixture f;
+  f.publish();
+  const auto only = [](std::string well) {
+    return
+        [well](const std::string& host) -> base::Result<int> { return host == well ? 200 : 503; };
+  };
+  f.pass(100, only("127.0.0.1:1"));
+  REQUIRE_FALSE(f.health(1).healthy);
+  REQUIRE_FALSE(f.canary_health().healthy);
+  const auto since = f.canary_health().failing_since.load();
+  f.pass(12, sick);  // one or two probes
+  f.pass(12, only("127.0.0.1:1"));
+  CHECK(f.health(0).healthy);
+  CHECK_FALSE(f.health(1).healthy);
+  CHECK_FALSE(f.canary_health().healthy);
+  CHECK(f.canary_health().failing_since == since);
+}
+
 TEST_CASE("while one is healthy, nobody else is believed in", "[probes]") {
   Fixture f;
   f.publish();

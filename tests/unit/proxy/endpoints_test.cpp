@@ -75,12 +75,19 @@ TEST_CASE("A version whose names have no address is a 503, or stable's answer") 
   Upstream stable(always(ok("stable")));
   config::Config config = one_model(stable.port, 1);
   config.models[0].canary->endpoints = {{"unknown.example", 80}};
-  config.models[0].failover = GENERATE(true, false);
+  const auto [failover, since, charge] =
+      GENERATE(table<bool, base::Duration, std::string>({{true, 1s, "gateway_error 0"},
+                                                         {true, 20s, "connect_error 0"},
+                                                         {false, 1s, "connect_error 0"}}));
+  config.models[0].failover = failover;
   RunningWorker gateway(config, 10000);
+  gateway.ask([since = since](Worker& worker) {
+    const traffic::Version& canary = *worker.table()->models[0].canary;
+    canary.stats->requests->set_nameless_since(worker.reactor().now() - since);
+  });
   const Message answer = Client(gateway.port).ask(get("/"));
-  CHECK(answer.status() == (config.models[0].failover ? 200 : 503));
-  CHECK(gateway.canary().by_code == Charges{{"gateway_error 0", 1}});  // nothing is known of it
-  CHECK(gateway.canary().evidence == 0);
+  CHECK(answer.status() == (failover ? 200 : 503));
+  CHECK(gateway.canary().by_code == Charges{{charge, 1}});
 }
 
 TEST_CASE("A request that connects to an endpoint that is withdrawn goes to what is there now") {

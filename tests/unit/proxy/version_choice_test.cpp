@@ -71,11 +71,11 @@ TEST_CASE("A version that keeps dying on what it was sent is charged, reused con
     peer.request();
   });
   RunningWorker gateway(one_model(upstream.port));
-  const int rounds = RaceAllowance::burst + 4;
+  const int rounds = stats::RaceAllowance::burst + 4;
   for (int i = 0; i < rounds; ++i) CHECK(ask_twice(gateway, post("/", "body")).status() == 502);
   CHECK(upstream.seen().size() == 2 * rounds);
   CHECK(gateway.stable().by_outcome ==
-        Charges{{"gateway_error", RaceAllowance::burst}, {"ok", rounds}, {"reset", 4}});
+        Charges{{"gateway_error", stats::RaceAllowance::burst}, {"ok", rounds}, {"reset", 4}});
 }
 
 TEST_CASE("A version that dies in the middle of a body that it has begun to read is charged") {
@@ -91,7 +91,7 @@ TEST_CASE("A version that dies in the middle of a body that it has begun to read
     if (by_reset) peer.wire.reset();
   });
   RunningWorker gateway(one_model(upstream.port));
-  const int rounds = RaceAllowance::burst + 2;
+  const int rounds = stats::RaceAllowance::burst + 2;
   for (int i = 0; i < rounds; ++i) {
     Client client(gateway.port);
     REQUIRE(client.ask(get("/first")).body == "first");
@@ -102,7 +102,7 @@ TEST_CASE("A version that dies in the middle of a body that it has begun to read
     CHECK(read_message(client).status() == 502);
   }
   CHECK(gateway.stable().by_outcome ==
-        Charges{{"gateway_error", RaceAllowance::burst}, {"ok", rounds}, {"reset", 2}});
+        Charges{{"gateway_error", stats::RaceAllowance::burst}, {"ok", rounds}, {"reset", 2}});
 }
 
 TEST_CASE("What stable answers excuses none of the canary's deaths") {
@@ -113,12 +113,12 @@ TEST_CASE("What stable answers excuses none of the canary's deaths") {
     peer.request();
   });
   RunningWorker gateway(one_model(stable.port, canary.port), base::full_weight);
-  const int burst = RaceAllowance::burst;
+  const int burst = stats::RaceAllowance::burst;
   for (int i = 0; i < burst; ++i) ask_twice(gateway, post("/", "body"));
   CHECK(gateway.canary().by_outcome == Charges{{"gateway_error", burst}, {"ok", burst}});
   gateway.install(0);
   Client client(gateway.port);
-  for (std::uint32_t i = 0; i < 2 * RaceAllowance::requests_per_excuse; ++i)
+  for (std::uint32_t i = 0; i < 2 * stats::RaceAllowance::requests_per_excuse; ++i)
     REQUIRE(client.ask(get("/")).body == "stable");
   gateway.install(base::full_weight);
   ask_twice(gateway, post("/", "body"));

@@ -1,4 +1,4 @@
-// How often a worker believes in the keep-alive race with one endpoint. A request that the
+// How often a worker believes in the keep-alive race with one version. A request that the
 // upstream's kernel took, on a connection that then dies without an answer, may have met an idle
 // timeout, or a version that crashes on its input. The first is rare: a few are excused, then one
 // in a thousand requests, so that a version that crashes more often than that cannot hide behind
@@ -8,14 +8,14 @@
 
 #include <cstdint>
 
-namespace canary::proxy {
+namespace canary::stats {
 
 class RaceAllowance {
  public:
   static constexpr std::uint32_t burst = 8;
   static constexpr std::uint32_t requests_per_excuse = 1000;
 
-  /// It answered a request, and keeps the connection.
+  /// It answered a request.
   void answered() {
     if (++answered_ < requests_per_excuse) return;
     answered_ = 0;
@@ -32,4 +32,4 @@ class RaceAllowance {
   std::uint32_t left_ = burst, answered_ = 0;
 };
 
-}  // namespace canary::proxy
+}  // namespace canary::stats
