@@ -79,7 +79,8 @@ void HealthProbes::tick() {
 
 void HealthProbes::ask(const Key& key, Endpoint& endpoint) {
   endpoint.asked = true;
-  endpoint.next = clock_.mono() + part_of(endpoint.pause, 0.9, 1.1);
+  endpoint.asked_at = clock_.mono();
+  endpoint.next = endpoint.asked_at + part_of(endpoint.pause, 0.9, 1.1);
   ++under_way_;
   send_(endpoint.probe, [this, key, alive = std::weak_ptr(alive_)](base::Result<int> status) {
     if (!alive.lock()) return;
@@ -97,7 +98,7 @@ void HealthProbes::answered(const Key& key, const base::Result<int>& status) {
   if (!status && status.error().source() != base::Source::upstream) return;
   endpoint.problem = problem_of(status);
   const auto now = clock_.mono();
-  if (!endpoint.fails()) store(endpoint.health->answered, now);
+  if (!endpoint.fails()) store(endpoint.health->answered, endpoint.asked_at);
   ++(endpoint.fails() ? endpoint.failed : endpoint.succeeded);
   if (endpoint.fails() && endpoint.failing_since == base::MonoTime{}) fails_since(endpoint, now);
   if (endpoint.verdict.take(!endpoint.fails(), endpoint.rules)) publish(endpoint);

@@ -41,7 +41,8 @@ class HealthProbes {
     std::string problem;  // of the last probe; empty when it succeeded
     bool fails() const { return !problem.empty(); }
     std::uint64_t succeeded = 0, failed = 0, changes = 0;
-    base::MonoTime next{}, failing_since{};  // the latter as EndpointHealth has it
+    base::MonoTime next{}, asked_at{};
+    base::MonoTime failing_since{};  // as EndpointHealth has it
     base::Duration pause{};  // between probes; the interval, but after an outage of all
     bool asked = false;      // a probe is under way
   };

@@ -35,8 +35,8 @@ class Ejection {
   MonoTime retry_at() const { return retry_at_; }
   /// Ejected, and a request is finding out at this moment.
   bool trying() const { return trying_; }
-  /// Whether a request may try it. `answered`: when a probe last succeeded; one that came after the
-  /// last failure stands for the rest of the back-off.
+  /// Whether a request may try it. `answered`: when the last good probe was sent; if that was after
+  /// the last failure, it stands for the rest of the back-off.
   bool admits(MonoTime now, MonoTime answered = {}) const {
     return !ejected_ || (!trying_ && (now >= retry_at_ || answered > failed_at_));
   }

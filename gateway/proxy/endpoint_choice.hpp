@@ -47,7 +47,7 @@ class EndpointChoice {
   }
   bool in_use() const { return how_ == Try::in_use; }
   /// Whether stable can answer for a canary that is out: one of its endpoints is neither ejected
-  /// nor fails its probes, and has answered one since the canary's began to fail. Without the last,
+  /// nor fails its probes, and has answered one that was sent after the canary's began to fail. Or
   /// whose probes happen to come first would decide in an outage of both.
   static bool stands_in(const traffic::Version& stable, const traffic::Version& canary,
                         UpstreamPool& pool);

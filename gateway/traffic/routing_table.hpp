@@ -42,7 +42,7 @@ struct EndpointId {
 /// What active probes say of an endpoint of one version. Written by control, read by workers.
 struct EndpointHealth {
   std::atomic<bool> healthy{true};        // until probes say otherwise
-  std::atomic<std::int64_t> answered{0};  // when a probe last succeeded, as MonoTime's nanoseconds
+  std::atomic<std::int64_t> answered{0};  // when the last good probe was sent, in MonoTime's ns
   // The first that failed since it was last healthy, or the end of an outage of all; 0: none did.
   std::atomic<std::int64_t> failing_since{0};
 };

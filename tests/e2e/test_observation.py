@@ -56,9 +56,10 @@ def test_every_request_is_counted_once(gateways, upstreams):
     metrics = gateway.metrics()
     for version in (V1, V2):
         assert metrics.sum(TOTAL, version=version) == by_version(results)[version]
-    # A few that died on a reused connection are taken for keep-alive races: eight per worker.
+    # A few that died on a reused connection are taken for keep-alive races: eight per worker and
+    # version.
     races = metrics.sum(TOTAL, outcome="gateway_error")
-    assert races <= 16
+    assert races <= 32
     assert metrics.sum(TOTAL, outcome="reset") + races == 200
     assert metrics.sum(TOTAL, outcome="truncated") == 200
     assert metrics.sum(TOTAL, outcome="server_error", code="500") == 200

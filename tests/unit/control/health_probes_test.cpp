@@ -1,5 +1,6 @@
 #include "control/health_probes.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <vector>
@@ -242,6 +243,25 @@ TEST_CASE("a probe of the only healthy one that fails brings nobody back who was
   CHECK_FALSE(f.health(1).healthy);
   CHECK_FALSE(f.canary_health().healthy);
   CHECK(f.canary_health().failing_since == since);
+}
+
+TEST_CASE("an answer tells of when it was asked for", "[probes]") {
+  Fixture f;
+  f.publish();
+  f.clock.advance(1s);
+  f.probes.tick();
+  auto sent = std::exchange(f.sent, {});
+  REQUIRE(sent.size() == 3);
+  // Asked at the same time, but the canary's fails, and stable's comes later and is good.
+  const auto by_host = [](const auto& a, const auto& b) { return a.probe.host < b.probe.host; };
+  std::sort(sent.begin(), sent.end(), by_host);
+  f.clock.advance(10ms);
+  sent[2].answer(503);
+  f.clock.advance(10ms);
+  sent[0].answer(200);
+  CHECK(f.health(0).answered < f.canary_health().failing_since);
+  f.pass(20, well);
+  CHECK(f.canary_health().failing_since == 0);
 }
 
 TEST_CASE("while one is healthy, nobody else is believed in", "[probes]") {
