@@ -121,13 +121,11 @@ void check_in_flight(const Model& model, const std::string& path, Report& report
     return;
   const auto turns = 1 + model.judge.window / model.timeouts.first_byte;
   const auto samples = model.upstream.max_in_flight * static_cast<std::uint64_t>(turns);
-  if (samples < model.judge.min_samples)
-    report.warning_at(most, std::to_string(model.upstream.max_in_flight),
-                      "more, or a smaller judge.min_samples or timeouts.first_byte: a version that "
-                      "hangs has " +
-                          std::to_string(samples) +
-                          " samples in a judge.window, too "
-                          "few to be taken out");
+  if (samples >= model.judge.min_samples) return;
+  const std::string hangs = "a version that hangs has " + std::to_string(samples) +
+                            " samples in a judge.window, too few to be taken out";
+  report.warning_at(most, std::to_string(model.upstream.max_in_flight),
+                    "more, or a smaller judge.min_samples or timeouts.first_byte: " + hangs);
 }
 
 void check_plan(const Model& model, const std::string& path, Report& report) {

@@ -110,12 +110,11 @@ std::vector<Reading> judge_alone(const config::Model& model, const stats::Eviden
 }
 
 /// Judges the canary's evidence. `error_rate` always, `latency_p95` with an SLO,
-/// `quality_degradation` where something measures it.
+/// `quality_degradation` where something measures it. `alone`: what judge_alone() says of stable.
 std::vector<Reading> judge(const config::Model& model, const stats::Evidence& canary,
-                           const stats::Evidence& stable,
+                           const stats::Evidence& stable, const std::vector<Reading>& alone,
                            const std::optional<analysis::QualityEvidence>& quality, Doubts& doubts,
                            base::MonoTime now) {
-  const auto alone = judge_alone(model, stable);
   std::vector<Reading> readings;
   readings.push_back(excuse_shared({judge_errors(model, canary),
                                     alone[0],
@@ -194,7 +193,7 @@ void Measure::tick(const traffic::RoutingTable& table, base::MonoTime now) {
     else
       pair.canary->window.restart(*pair.canary->version, now);
     pair.readings = judge(model.settings, pair.canary->window.evidence(), stable,
-                          quality_of(model, pair), pair.doubts, now);
+                          pair.stable_readings, quality_of(model, pair), pair.doubts, now);
     if (stage == WarmUp::Stage::cold) rest(pair.readings, pair.warm_up.reason());
   }
 }
@@ -242,7 +241,7 @@ std::vector<Reading> Measure::criteria(const config::Model& model) const {
       found->second.canary->version->version == model.canary->name)
     return found->second.readings;
   Doubts none;
-  auto readings = judge(model, {}, {}, {}, none, {});
+  auto readings = judge(model, {}, {}, judge_alone(model, {}), {}, none, {});
   for (auto& reading : readings) reading.reason = "no traffic";
   return readings;
 }

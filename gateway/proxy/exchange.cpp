@@ -331,9 +331,12 @@ reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
     const Woken woken = co_await session_.wake(deadline);
     const bool late =
         !upstream_->socket.writable() && worker_.reactor().now() - began >= patience / 2;
-    if (woken == Woken::expired) error = ETIMEDOUT;
-    if (woken != Woken::shutdown && session_.client_gone()) error = late ? ETIMEDOUT : ECANCELED;
-    if (woken == Woken::shutdown) error = ECANCELED;
+    if (woken == Woken::shutdown)
+      error = ECANCELED;
+    else if (session_.client_gone())
+      error = late ? ETIMEDOUT : ECANCELED;
+    else if (woken == Woken::expired)
+      error = ETIMEDOUT;
   }
   record_.goes_on();
   if (error == 0) error = reactor::connect_error(upstream_->socket.fd());
