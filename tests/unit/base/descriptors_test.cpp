@@ -2,8 +2,9 @@
 
 #include <catch2/catch.hpp>
 
-#include <sys/resource.h>
 #include <unistd.h>
+
+#include "support/descriptor_limit.hpp"
 
 namespace canary::base {
 
@@ -44,12 +45,10 @@ TEST_CASE("Open descriptors are counted without the one that counts") {
 TEST_CASE("The soft limit is raised to the hard one") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-  const rlimit low{64, before.rlim_max};
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  const support::DescriptorLimit low(64);
   CHECK(descriptor_limit() == 64);
   raise_descriptor_limit();
   CHECK(descriptor_limit() == before.rlim_max);
-  ::setrlimit(RLIMIT_NOFILE, &before);
 }
 
 }  // namespace canary::base

@@ -29,6 +29,13 @@ struct Fixture : BuiltTable {
     build(traffic::lookup_numeric);
     probes.follow(*table);
   }
+  /// Every endpoint's probe, under way.
+  std::vector<Sent> ask_all() {
+    clock.advance(1s);
+    probes.tick();
+    REQUIRE(sent.size() == 3);
+    return std::exchange(sent, {});
+  }
   /// So many ticks of 100 ms; what is sent is answered as `status` says.
   void pass(int ticks, const std::function<base::Result<int>(const std::string& host)>& status) {
     for (int i = 0; i < ticks; ++i) {
@@ -248,10 +255,7 @@ TEST_CASE("a probe of the only healthy one that fails brings nobody back who was
 TEST_CASE("an answer tells of when it was asked for", "[probes]") {
   Fixture f;
   f.publish();
-  f.clock.advance(1s);
-  f.probes.tick();
-  auto sent = std::exchange(f.sent, {});
-  REQUIRE(sent.size() == 3);
+  auto sent = f.ask_all();
   // Asked at the same time, but the canary's fails, and stable's comes later and is good.
   const auto by_host = [](const auto& a, const auto& b) { return a.probe.host < b.probe.host; };
   std::sort(sent.begin(), sent.end(), by_host);
@@ -324,10 +328,7 @@ TEST_CASE("an answer that comes when its endpoint, or whoever asked, is gone is 
           "[probes]") {
   Fixture f;
   f.publish();
-  f.clock.advance(1s);
-  f.probes.tick();
-  auto late = std::exchange(f.sent, {});
-  REQUIRE(late.size() == 3);
+  auto late = f.ask_all();
   f.config.models[0].health.path.clear();
   f.publish();
   CHECK_FALSE(f.table->models[0].stable.endpoints[0].health);

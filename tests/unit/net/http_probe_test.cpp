@@ -1,7 +1,6 @@
 #include "net/http_probe.hpp"
 
 #include <arpa/inet.h>
-#include <sys/resource.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
@@ -10,6 +9,8 @@
 #include <catch2/catch.hpp>
 #include <optional>
 #include <thread>
+
+#include "support/descriptor_limit.hpp"
 
 using namespace canary;
 using namespace std::chrono_literals;
@@ -66,16 +67,14 @@ base::Result<int> probe(std::uint16_t port, base::Duration timeout = 20s,
   { tcp::socket opens_its_descriptors(io, tcp::v4()); }
   std::optional<base::Result<int>> result;
   int answers = 0;
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-  const rlimit limit{most_descriptors.value_or(before.rlim_cur), before.rlim_max};
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  std::optional<support::DescriptorLimit> limit;
+  if (most_descriptors) limit.emplace(*most_descriptors);
   net::http_probe(io, probe, [&](base::Result<int> status) {
     result = std::move(status);
     ++answers;
   });
   io.run();
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  limit.reset();
   CHECK(answers == 1);
   return result.value();
 }

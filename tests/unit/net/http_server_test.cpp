@@ -1,12 +1,12 @@
 #include "net/http_server.hpp"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <future>
 
+#include "support/descriptor_limit.hpp"
 #include "support/raw_client.hpp"
 
 using namespace canary;
@@ -255,10 +255,7 @@ TEST_CASE("a header with a line break in it is not sent") {
 TEST_CASE("out of descriptors, one more client is still answered") {
   RunningServer server(echo);
   RawClient client;  // has its descriptor, is not connected yet
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-  const rlimit low{64, before.rlim_max};
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  const support::DescriptorLimit low(64);
   std::vector<int> taken;
   for (int copy = ::dup(0); copy >= 0; copy = ::dup(0)) taken.push_back(copy);
   CHECK(errno == EMFILE);
@@ -266,5 +263,4 @@ TEST_CASE("out of descriptors, one more client is still answered") {
   client.send("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   CHECK(client.read_to_end().ends_with("GET /x [] "));
   for (const int copy : taken) ::close(copy);
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }

@@ -1,9 +1,10 @@
 // What happens when there is no descriptor left.
 #include <catch2/catch.hpp>
 
-#include <sys/resource.h>
+#include <optional>
 
 #include "base/descriptors.hpp"
+#include "support/descriptor_limit.hpp"
 #include "support/running_worker.hpp"
 
 // UBSan needs a descriptor of its own to look at an object of a type that it has not seen before.
@@ -23,22 +24,6 @@ std::uint64_t accept_errors(RunningWorker& gateway) {
   return gateway.ask([](Worker& worker) { return worker.counters().accept_errors.get(); });
 }
 
-/// Lowers the limit to the descriptors that are open now, until it goes.
-class NoDescriptors {
- public:
-  NoDescriptors() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const int next = ::dup(0);  // the lowest free number
-    ::close(next);
-    const rlimit none{static_cast<rlim_t>(next), before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &none);
-  }
-  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 }  // namespace
 
 TEST_CASE("Out of descriptors, accepting backs off, and goes on when there are some again") {
@@ -53,7 +38,7 @@ TEST_CASE("Out of descriptors, accepting backs off, and goes on when there are s
   bool failed = false;
   const auto begin = std::chrono::steady_clock::now();
   {
-    const NoDescriptors none;
+    const support::DescriptorLimit none(static_cast<rlim_t>(base::next_descriptor()));
     const sockaddr_in address = loopback(gateway.port);
     ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
     failed = gateway.eventually([&] { return accept_errors(gateway) >= 2; });
@@ -78,7 +63,7 @@ TEST_CASE("Out of descriptors for an upstream is the gateway's own fault, and no
   REQUIRE(stable.ended(1));
   Message answer;
   {
-    const NoDescriptors none;
+    const support::DescriptorLimit none(static_cast<rlim_t>(base::next_descriptor()));
     answer = client.ask(get("/"));
   }
   CHECK(answer.status() == 503);
@@ -95,7 +80,7 @@ TEST_CASE("Out of descriptors, an idle connection to a model server gives way to
   gateway.install(10000);
   Message answer;
   {
-    const NoDescriptors none;
+    const support::DescriptorLimit none(static_cast<rlim_t>(base::next_descriptor()));
     answer = client.ask(get("/"));
   }
   CHECK(answer.body == "canary");
@@ -109,11 +94,8 @@ TEST_CASE("However many connect, the last descriptors are left to others and to 
   // The process has both ends of each connection; those of the clients come first, below the limit.
   std::vector<int> clients;
   for (int i = 0; i < 64; ++i) clients.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  rlimit all{};
-  ::getrlimit(RLIMIT_NOFILE, &all);
   const auto limit = static_cast<std::size_t>(base::next_descriptor()) + 40;
-  const rlimit few{static_cast<rlim_t>(limit), all.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &few);
+  std::optional<support::DescriptorLimit> few(limit);
   const sockaddr_in address = loopback(gateway.port);
   for (const int fd : clients)
     ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
@@ -130,7 +112,7 @@ TEST_CASE("However many connect, the last descriptors are left to others and to 
   for (const int fd : clients) ::close(fd);
   const bool recovered = gateway.eventually([&] { return gateway.open_connections() == 1; });
   const int after = Client(gateway.port).ask(get("/")).status();
-  ::setrlimit(RLIMIT_NOFILE, &all);
+  few.reset();
   CHECK(enough);
   CHECK(next <= base::share_descriptors(limit).upstreams);
   CHECK(served == std::vector<int>(20, 200));

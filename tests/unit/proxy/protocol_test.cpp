@@ -17,6 +17,14 @@ void echo_target(Peer& peer) {
   }
 }
 
+/// 127.0.0.0/8.
+config::AddressBlock any_loopback() {
+  config::AddressBlock block;
+  block.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 0};
+  block.prefix_bits = 96 + 8;
+  return block;
+}
+
 }  // namespace
 
 TEST_CASE("Pipelined requests are answered in order, over one upstream connection") {
@@ -65,12 +73,7 @@ TEST_CASE("X-Forwarded-* is the gateway's own word, but for trusted proxies") {
   Upstream upstream(always(ok("x")));
   config::Config config = one_model(upstream.port);
   const bool trusted = GENERATE(false, true);
-  if (trusted) {
-    config::AddressBlock block;
-    block.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 0};
-    block.prefix_bits = 96 + 8;
-    config.data.trusted_proxies = {block};
-  }
+  if (trusted) config.data.trusted_proxies = {any_loopback()};
   RunningWorker gateway(config);
   Client(gateway.port)
       .ask(get("/",
@@ -103,10 +106,7 @@ TEST_CASE("traceparent passes, hop-by-hop fields and X-Canary's kin do not chang
 TEST_CASE("The client of a trusted proxy is the last it names, in however many lines") {
   Upstream stable(always(ok("stable"))), canary(always(ok("canary")));
   config::Config config = one_model(stable.port, canary.port);
-  config::AddressBlock block;
-  block.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 0};
-  block.prefix_bits = 96 + 8;
-  config.data.trusted_proxies = {block};
+  config.data.trusted_proxies = {any_loopback()};
   config.models[0].sticky = {{config::StickySource::Kind::client_address, {}}};
   RunningWorker gateway(config, 5000);
   Client client(gateway.port);
