@@ -26,13 +26,6 @@ std::optional<unsigned> parse_decimal(std::string_view text, unsigned most) {
   return value;
 }
 
-std::string ip_text(const std::array<std::uint8_t, 16>& address) {
-  char out[INET6_ADDRSTRLEN] = {};
-  const bool v4 = is_v4(address);
-  inet_ntop(v4 ? AF_INET : AF_INET6, address.data() + (v4 ? 12 : 0), out, sizeof out);
-  return out;
-}
-
 // host:port or [host]:port; the brackets are taken off. nullopt when the brackets do not fit.
 struct HostPort {
   std::string_view host;
@@ -57,13 +50,21 @@ std::optional<HostPort> split_host_port(std::string_view text) {
 }  // namespace
 
 std::optional<std::array<std::uint8_t, 16>> parse_ip(std::string_view text) {
-  const std::string terminated(text);
+  char terminated[INET6_ADDRSTRLEN] = {};
+  if (text.size() >= sizeof terminated || text.find('\0') != std::string_view::npos) return {};
+  text.copy(terminated, text.size());
   std::array<std::uint8_t, 16> out{};
-  if (terminated.find('\0') != std::string::npos) return {};
-  if (inet_pton(AF_INET6, terminated.c_str(), out.data()) == 1) return out;
-  if (inet_pton(AF_INET, terminated.c_str(), out.data() + 12) != 1) return {};
+  if (inet_pton(AF_INET6, terminated, out.data()) == 1) return out;
+  if (inet_pton(AF_INET, terminated, out.data() + 12) != 1) return {};
   std::copy(mapped_prefix.begin(), mapped_prefix.end(), out.begin());
   return out;
+}
+
+std::string_view write_ip(const std::array<std::uint8_t, 16>& address, IpText& out) {
+  static_assert(std::tuple_size_v<IpText> >= INET6_ADDRSTRLEN);
+  const bool v4 = is_v4(address);
+  inet_ntop(v4 ? AF_INET : AF_INET6, address.data() + (v4 ? 12 : 0), out.data(), out.size());
+  return out.data();
 }
 
 base::Result<ListenAddress> parse_listen_address(std::string_view text) {
@@ -74,7 +75,8 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   const auto ip = parse_ip(parts->host);
   const bool has_colon = parts->host.find(':') != std::string_view::npos;
   if (!port || !ip || has_colon != parts->bracketed) return error;
-  return ListenAddress{ip_text(*ip), static_cast<std::uint16_t>(*port)};
+  IpText host;
+  return ListenAddress{std::string(write_ip(*ip, host)), static_cast<std::uint16_t>(*port)};
 }
 
 base::Result<AddressBlock> parse_address_block(std::string_view text) {

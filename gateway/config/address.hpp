@@ -13,6 +13,9 @@ namespace canary::config {
 
 /// A numeric address; IPv4 as IPv4-mapped IPv6.
 std::optional<std::array<std::uint8_t, 16>> parse_ip(std::string_view text);
+/// Its one canonical spelling, written to `out`; IPv4-mapped IPv6 as IPv4.
+using IpText = std::array<char, 46>;
+std::string_view write_ip(const std::array<std::uint8_t, 16>& address, IpText& out);
 
 /// `127.0.0.1:8080`, `[::1]:8080`; port 0 is accepted. The host is kept in its canonical form.
 base::Result<ListenAddress> parse_listen_address(std::string_view text);

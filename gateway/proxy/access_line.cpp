@@ -24,18 +24,18 @@ void append_ms(std::string& out, std::string_view key, Duration value) {
 
 }  // namespace
 
-void write_access_line(std::string& out, std::string_view request, std::string_view request_id,
-                       std::string_view peer, std::uint16_t status, const ExchangeRecord& record,
+void write_access_line(std::string& out, const AccessLine& line, const ExchangeRecord& record,
                        base::WallTime wall, MonoTime now) {
-  const auto space = request.find(' ');
+  const auto space = line.request.find(' ');
   out = "{\"time\":\"";
   out += base::format_time(wall);
   out += '"';
-  append_text(out, "request_id", request_id);
-  append_text(out, "client", peer);
-  append_text(out, "method", request.substr(0, space));
-  append_text(out, "target", request.substr(space + 1).substr(0, most_target));
-  if (status) (out += ",\"status\":") += std::to_string(status);
+  append_text(out, "request_id", line.request_id);
+  append_text(out, "client", line.client);
+  if (line.peer != line.client) append_text(out, "peer", line.peer);
+  append_text(out, "method", line.request.substr(0, space));
+  append_text(out, "target", line.request.substr(space + 1).substr(0, most_target));
+  if (line.status) (out += ",\"status\":") += std::to_string(line.status);
   if (record.version()) {
     append_text(out, "model", record.model()->name);
     append_text(out, "version", record.version()->name);

@@ -8,10 +8,16 @@
 
 namespace canary::proxy {
 
-/// Writes the line, with its newline, into `out` (replacing what was there). `request`: method,
-/// space, target. `status`: what the client was sent, 0 for nothing.
-void write_access_line(std::string& out, std::string_view request, std::string_view request_id,
-                       std::string_view peer, std::uint16_t status, const ExchangeRecord& record,
+struct AccessLine {
+  std::string_view request;  // method, space, target
+  std::string_view request_id;
+  std::string_view client;   // the client's address
+  std::string_view peer;     // the connection's, written where it is another
+  std::uint16_t status = 0;  // what the client was sent; 0: nothing
+};
+
+/// Writes the line, with its newline, into `out` (replacing what was there).
+void write_access_line(std::string& out, const AccessLine& line, const ExchangeRecord& record,
                        base::WallTime wall, MonoTime now);
 
 }  // namespace canary::proxy

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/text.hpp"
 #include "http/build_head.hpp"
 #include "proxy/endpoint_choice.hpp"
-#include "proxy/head_view.hpp"
 #include "proxy/worker.hpp"
 #include "reactor/tcp.hpp"
 #include "traffic/bucket.hpp"
@@ -25,17 +23,6 @@ constexpr Duration nameless_grace = std::chrono::seconds(10);
 // These do not ask the model: answers that cost nothing would make a broken version look better.
 bool asks_the_model(const http::RequestHead& head) {
   return !head.is_head && head.method != "OPTIONS" && head.method != "TRACE";
-}
-
-// Whom a trusted proxy has seen: the last address of the last X-Forwarded-For. Several lines are
-// one list (RFC 9110, 5.3); what stands before may be the client's own invention.
-std::string_view last_forwarded(const http::RequestHead& head, std::string_view peer) {
-  for (const http::Field& field : head.fields()) {
-    if (field.kind != http::FieldKind::forwarded_for) continue;
-    const std::string_view last = base::trim(field.value.substr(field.value.rfind(',') + 1));
-    if (!last.empty()) peer = last;
-  }
-  return peer;
 }
 
 }  // namespace
@@ -141,7 +128,10 @@ bool Exchange::admit() {
   asks_to_switch_ = !head.upgrade.empty();
   parsed_ = true;
   take_request_id(head.request_id);
-  if (worker_.samples_access()) ((logged_request_ = head.method) += ' ') += head.target;
+  if (worker_.samples_access()) {
+    ((logged_request_ = head.method) += ' ') += head.target;
+    logged_client_ = head_view().client_address();
+  }
   if (internal()) return false;
   if (head.framing == http::Framing::length && head.content_length > table_->limits.request_body)
     refused_ = {413, "request_too_large", "the request body is larger than limits.request_body"};
@@ -174,7 +164,7 @@ bool Exchange::internal() {
   if (known && head.path.size() > model_version.size())
     model = head.path.substr(model_version.size() + 1);
   else if (known)
-    model = traffic::query_parameter(head.query, "model");
+    model = traffic::query_parameter(head.query, "model", worker_.text);
   answers_ = worker_.answers();
   if (known && !answers_) {
     refused_ = {503, "not_ready", "no routing table is in force yet"};
@@ -193,8 +183,7 @@ bool Exchange::choose() {
   version_ = nullptr;
   if (!parse()) return false;
   const http::RequestHead& head = worker_.request;
-  const HeadView view(head,
-                      trusts_peer() ? last_forwarded(head, session_.peer()) : session_.peer());
+  const HeadView view = head_view();
   const traffic::Matched matched = traffic::match(*table_, view);
   model_ = matched.model;
   if (!model_) {
@@ -205,7 +194,7 @@ bool Exchange::choose() {
   }
   version_named_ = !matched.version.empty();
   if (version_named_) return choose_named(matched.version);
-  if (!drawn_) draw_ = traffic::draw(*model_, view, worker_.random());
+  if (!drawn_) draw_ = traffic::draw(*model_, view, worker_.random(), worker_.text);
   drawn_ = true;
   const traffic::Pick pick = traffic::pick(*model_, draw_);
   version_ = failover_ ? &model_->stable : pick.version;
@@ -234,10 +223,12 @@ bool Exchange::choose_named(std::string_view encoded) {
 }
 
 bool Exchange::trusts_peer() const {
-  const auto& blocks = table_->trusted_proxies;
-  return std::any_of(blocks.begin(), blocks.end(), [&](const config::AddressBlock& block) {
-    return block.contains(session_.peer_bytes());
-  });
+  return traffic::is_trusted(table_->trusted_proxies, session_.peer_bytes());
+}
+
+// Of the head that was parsed just now.
+HeadView Exchange::head_view() const {
+  return {worker_.request, session_.peer(), session_.peer_bytes(), table_->trusted_proxies};
 }
 
 // The usual way to a connection: one endpoint, and an idle connection to it.

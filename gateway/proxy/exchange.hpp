@@ -15,6 +15,7 @@
 #include <string>
 
 #include "proxy/exchange_record.hpp"
+#include "proxy/head_view.hpp"
 #include "proxy/relay.hpp"
 #include "proxy/session.hpp"
 #include "proxy/table_pin.hpp"
@@ -66,6 +67,7 @@ class Exchange {
   bool has_stand_in() const;
   bool fail_over();  // false: refused_
   bool trusts_peer() const;
+  HeadView head_view() const;
 
   // exchange_shed.cpp: a version that has as much in flight as it may
   bool shed();  // false
@@ -152,6 +154,7 @@ class Exchange {
   traffic::Draw draw_{};       // kept when the pick is made again
   std::optional<Relay> upload_, download_;
   std::string logged_request_;  // method and target, when this request is logged
+  std::string logged_client_;   // the client's address, then
   std::uint8_t request_id_size_ = 0;
   std::array<char, 128> request_id_;
 

@@ -221,7 +221,12 @@ std::string_view Exchange::version_header() const {
 
 void Exchange::log_access() {
   if (logged_request_.empty()) return;
-  write_access_line(worker_.line, logged_request_, request_id(), session_.peer(), status_sent_,
+  write_access_line(worker_.line,
+                    {.request = logged_request_,
+                     .request_id = request_id(),
+                     .client = logged_client_,
+                     .peer = session_.peer(),
+                     .status = status_sent_},
                     record_, worker_.wall(), worker_.reactor().now());
   worker_.log_line(worker_.line);
 }

@@ -4,36 +4,69 @@
 
 #include "base/text.hpp"
 #include "base/units.hpp"
+#include "traffic/percent.hpp"
 
 namespace canary::traffic {
 namespace {
 
-std::string_view value_of(const config::StickySource& source, const RequestView& request) {
+std::string_view header(const RequestView& request, std::string_view name) {
+  std::size_t at = 0;
+  std::string_view value = request.next_header(name, at);
+  while (value.empty() && value.data() != nullptr) value = request.next_header(name, at);
+  return value;
+}
+
+std::string_view value_of(const config::StickySource& source, const RequestView& request,
+                          std::string& scratch) {
   switch (source.kind) {
     case config::StickySource::Kind::header:
-      return request.header(source.name);
+      return header(request, source.name);
     case config::StickySource::Kind::cookie:
-      return cookie(request.header("cookie"), source.name);
+      return cookie(request, source.name);
     case config::StickySource::Kind::query:
-      return query_parameter(request.query(), source.name);
+      return query_parameter(request.query(), source.name, scratch);
     case config::StickySource::Kind::client_address:
       return request.client_address();
   }
   return {};
 }
 
-// The value of the first `name=value` among the parts of `list` between `separator`s.
-std::string_view find_pair(std::string_view list, char separator, std::string_view name) {
+/// The first of the `name=value`s between `separator`s of which value_of(name, value) makes
+/// something.
+template <class ValueOf>
+std::string_view find_pair(std::string_view list, char separator, ValueOf&& value_of) {
   while (!list.empty()) {
     const auto end = list.find(separator);
-    const std::string_view pair = base::trim(list.substr(0, end));
+    const std::string_view pair = list.substr(0, end);
     const auto equals = pair.find('=');
-    if (equals != std::string_view::npos && base::trim(pair.substr(0, equals)) == name)
-      return base::trim(pair.substr(equals + 1));
+    if (equals != std::string_view::npos) {
+      const std::string_view value =
+          value_of(base::trim(pair.substr(0, equals)), base::trim(pair.substr(equals + 1)));
+      if (!value.empty()) return value;
+    }
     if (end == std::string_view::npos) break;
     list.remove_prefix(end + 1);
   }
   return {};
+}
+
+std::string_view without_quotes(std::string_view value) {
+  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return quoted ? value.substr(1, value.size() - 2) : value;
+}
+
+PercentChar decode_form(std::string_view text) {
+  return text.front() == '+' ? PercentChar{' ', 1} : decode_first(text);
+}
+
+bool same_decoded(std::string_view a, std::string_view b) {
+  while (!a.empty() && !b.empty()) {
+    const PercentChar of_a = decode_form(a), of_b = decode_form(b);
+    if (of_a.value != of_b.value) return false;
+    a.remove_prefix(of_a.length);
+    b.remove_prefix(of_b.length);
+  }
+  return a.empty() && b.empty();
 }
 
 }  // namespace
@@ -69,20 +102,39 @@ std::uint32_t bucket(std::string_view flag, std::string_view key) {
 }
 
 std::string_view sticky_key(const std::vector<config::StickySource>& sources,
-                            const RequestView& request) {
+                            const RequestView& request, std::string& scratch) {
   for (const config::StickySource& source : sources) {
-    const std::string_view key = value_of(source, request);
+    const std::string_view key = value_of(source, request, scratch);
     if (!key.empty()) return key;
   }
   return {};
 }
 
-std::string_view cookie(std::string_view header, std::string_view name) {
-  return find_pair(header, ';', name);
+std::string_view cookie(const RequestView& request, std::string_view name) {
+  std::size_t at = 0;
+  for (;;) {
+    const std::string_view line = request.next_header("cookie", at);
+    if (line.data() == nullptr) return {};
+    const auto value = find_pair(line, ';', [&](std::string_view found, std::string_view value) {
+      return found == name ? without_quotes(value) : std::string_view{};
+    });
+    if (!value.empty()) return value;
+  }
 }
 
-std::string_view query_parameter(std::string_view query, std::string_view name) {
-  return find_pair(query, '&', name);
+std::string_view query_parameter(std::string_view query, std::string_view name,
+                                 std::string& scratch) {
+  auto value = find_pair(query, '&', [&](std::string_view found, std::string_view value) {
+    return same_decoded(found, name) ? value : std::string_view{};
+  });
+  if (value.find_first_of("%+") == std::string_view::npos) return value;
+  scratch.clear();
+  while (!value.empty()) {
+    const PercentChar next = decode_form(value);
+    scratch += next.value;
+    value.remove_prefix(next.length);
+  }
+  return scratch;
 }
 
 }  // namespace canary::traffic

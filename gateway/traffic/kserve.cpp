@@ -1,6 +1,9 @@
 #include "traffic/kserve.hpp"
 
+#include <algorithm>
 #include <initializer_list>
+
+#include "traffic/percent.hpp"
 
 namespace canary::traffic {
 namespace {
@@ -8,27 +11,13 @@ namespace {
 constexpr std::string_view v1_models = "/v1/models/", v2_models = "/v2/models/";
 constexpr std::string_view versions = "/versions/";
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char folded = static_cast<char>(c | 0x20);
-  return folded >= 'a' && folded <= 'f' ? folded - 'a' + 10 : -1;
-}
-
 /// Whether percent-decoding gives `plain`. A `%` that begins no code equals nothing.
 bool decodes_to(std::string_view encoded, std::string_view plain) {
   for (const char expected : plain) {
     if (encoded.empty()) return false;
-    char c = encoded.front();
-    std::size_t length = 1;
-    if (c == '%') {
-      if (encoded.size() < 3) return false;
-      const int high = hex_digit(encoded[1]), low = hex_digit(encoded[2]);
-      if (high < 0 || low < 0) return false;
-      c = static_cast<char>(high * 16 + low);
-      length = 3;
-    }
-    if (c != expected) return false;
-    encoded.remove_prefix(length);
+    const PercentChar next = decode_first(encoded);
+    if (next.value != expected || (next.value == '%' && next.length == 1)) return false;
+    encoded.remove_prefix(next.length);
   }
   return encoded.empty();
 }

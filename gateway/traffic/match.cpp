@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "traffic/kserve.hpp"
+#include "traffic/percent.hpp"
 
 namespace canary::traffic {
 namespace {
@@ -18,8 +19,29 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, colon);
 }
 
+// `/%61` is `/a` (RFC 3986, 6.2.2.2), but `%2F` is a character within a segment.
+bool covers_decoded(std::string_view prefix, std::string_view path) {
+  bool ends_segment = false;
+  while (!prefix.empty() && !path.empty()) {
+    const PercentChar wanted = decode_first(prefix), found = decode_first(path);
+    const bool slash = wanted.value == '/';
+    if (wanted.value != found.value || (slash && wanted.length != found.length)) return false;
+    ends_segment = slash && wanted.length == 1;
+    prefix.remove_prefix(wanted.length);
+    path.remove_prefix(found.length);
+  }
+  if (!prefix.empty()) return false;
+  return path.empty() || ends_segment || path.front() == '/' || decode_first(path).value == ':';
+}
+
+bool covers_spelled(std::string_view prefix, std::string_view path) {
+  if (covers(prefix, path)) return true;
+  return path.find('%') != std::string_view::npos && covers_decoded(prefix, path);
+}
+
 bool accepts(const config::Match& match, const RequestView& request) {
-  if (!match.path_prefix.empty() && !covers(match.path_prefix, request.path())) return false;
+  if (!match.path_prefix.empty() && !covers_spelled(match.path_prefix, request.path()))
+    return false;
   if (!match.host.empty() && !base::iequals(match.host, without_port(request.host()))) return false;
   if (!match.header_name.empty()) {
     const std::string_view value = request.header(match.header_name);

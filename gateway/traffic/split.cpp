@@ -16,15 +16,16 @@ Draw::Wish wish_of(const config::Override& allowed, const RequestView& request) 
   Draw::Wish wish = Draw::Wish::none;
   if (!allowed.header.empty()) wish = wish_in(request.header(allowed.header));
   if (wish == Draw::Wish::none && !allowed.cookie.empty())
-    wish = wish_in(cookie(request.header("cookie"), allowed.cookie));
+    wish = wish_in(cookie(request, allowed.cookie));
   return wish;
 }
 
 }  // namespace
 
-Draw draw(const Model& model, const RequestView& request, base::Random& random) {
+Draw draw(const Model& model, const RequestView& request, base::Random& random,
+          std::string& scratch) {
   Draw draw;
-  const std::string_view key = sticky_key(model.settings.sticky, request);
+  const std::string_view key = sticky_key(model.settings.sticky, request, scratch);
   draw.bucket = key.empty() ? random.below(base::full_weight) : bucket(model.name, key);
   if (model.settings.override_) draw.wish = wish_of(*model.settings.override_, request);
   return draw;

@@ -2,6 +2,8 @@
 // that raising the weight only adds users and lowering it only removes them. Pure.
 #pragma once
 
+#include <string>
+
 #include "base/random.hpp"
 #include "traffic/request_view.hpp"
 #include "traffic/routing_table.hpp"
@@ -21,8 +23,10 @@ struct Pick {
   bool overridden = false;  // the client's wish decided: never evidence
 };
 
-/// Draws for a request: its sticky key's bucket, or a random one without a key.
-Draw draw(const Model& model, const RequestView& request, base::Random& random);
+/// Draws for a request: its sticky key's bucket, or a random one without a key. `scratch` is for a
+/// key that must be decoded.
+Draw draw(const Model& model, const RequestView& request, base::Random& random,
+          std::string& scratch);
 
 /// Picks the version. Exact zero: at weight 0 no bucket is the canary's, and an override reaches it
 /// only with `override.at_zero`.

@@ -167,3 +167,56 @@ def test_models_are_told_apart_by_path_host_and_header(gateways, upstreams):
     assert one == {"model": "by-host_v1"}
     assert gateway.ask("GET", "/internal/model-version/by-path").json() == {"model": "by-path_v1"}
     assert gateway.ask("GET", "/internal/model-version?model=nobody").status == 404
+
+
+# Each row: many ways in which one user may come.
+ADDRESSES = [
+    ["203.0.113.7", "203.0.113.7:4711", "203.0.113.7:80", "\"203.0.113.7:1\"", "::ffff:203.0.113.7",
+     "[::FFFF:203.0.113.7]:1", "6.6.6.6, 203.0.113.7", "203.0.113.7, 127.0.0.5,10.1.1.1:80",
+     " , 203.0.113.7 ,, 127.0.0.1"],
+    ["2001:db8::17", "2001:DB8:0::17", "[2001:db8::17]:1", "2001:0db8:0:0:0:0:0:0017",
+     "[2001:0DB8::17]", "2001:db8::17, [fd00::1]:99"]]
+FROM = [[[("X-Forwarded-For", list_)] for list_ in user] for user in ADDRESSES] + [
+    [[("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", "198.51.100.9"),
+      ("X-Forwarded-For", "10.0.0.2")], [("X-Forwarded-For", "198.51.100.9")]],
+    [[], [("X-Forwarded-For", "unknown")], [("X-Forwarded-For", "198.51.100.8, _secret")],
+     [("Forwarded", "for=198.51.100.8")], [("X-Real-IP", "198.51.100.8")]]]
+COOKIES = [[[("Cookie", "theme=dark; uid=u17")], [("Cookie", "theme=dark"), ("Cookie", "uid=u17")],
+            [("cookie", "uid=\"u17\"; uid=other")], [("Cookie", "xuid=a;uidx=b; uid=u17")],
+            [("Cookie", "uid="), ("Cookie", " uid = u17 ")]]]
+
+
+@pytest.mark.parametrize("source,requests", [
+    *(("client_address", user) for user in FROM), *(({"cookie": "uid"}, user) for user in COOKIES)])
+def test_one_user_in_many_spellings_is_one_bucket(two, source, requests):
+    """At each of many percentages all are answered alike, so that chance hides no difference."""
+    gateway = two(0, {"sticky": [source]}, data={
+        "trusted_proxies": ["127.0.0.0/8", "10.0.0.0/8", "fd00::/8"]})
+    for percentage in range(10, 100, 10):
+        gateway.edit_model(canary={"rollout_percentage": percentage})
+        gateway.wait_applied(percentage)
+        with gateway.client() as client:
+            got = [client.ask("GET", "/", fields).body for fields in requests * 2]
+        assert len(set(got)) == 1, (percentage, list(zip(requests, got)))
+
+
+def test_query_values_are_one_user_however_they_are_encoded(two):
+    users = {"a%40b+c": ["a@b%20c", "%61@b+c", "a%40b%20%63"], "%c3%a9": ["%C3%A9"], "%": ["%25"]}
+    gateway = two(50, {"sticky": [{"query": "user"}]})
+    with gateway.client() as client:
+        def version(query):
+            return client.ask("GET", "/?x=1&" + query).body
+
+        for user, spellings in users.items():
+            for salt in range(20):  # twenty users each: chance hides nothing
+                plain = version(f"user={salt}{user}")
+                for spelling in spellings:
+                    assert version(f"user={salt}{spelling}") == plain, (salt, spelling)
+                    assert version(f"%75ser={salt}{spelling}&user=z") == plain
+                    assert version(f"user=&user={salt}{spelling}") == plain
+
+
+def test_the_override_cookie_may_stand_on_any_line(two):
+    gateway = two(0, {"override": {"cookie": "canary", "at_zero": True}})
+    for fields in ([("Cookie", "a=b"), ("Cookie", "canary=always")], [("Cookie", "canary=\"always\"")]):
+        assert gateway.ask("GET", "/", fields).body == b"2"

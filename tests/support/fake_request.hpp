@@ -25,9 +25,11 @@ struct FakeRequest final : traffic::RequestView {
   std::string_view host() const override { return host_text; }
   std::string_view path() const override { return path_text; }
   std::string_view query() const override { return query_text; }
-  std::string_view header(std::string_view name) const override {
-    for (const auto& [key, value] : headers)
+  std::string_view next_header(std::string_view name, std::size_t& at) const override {
+    while (at < headers.size()) {
+      const auto& [key, value] = headers[at++];
       if (base::iequals(key, name)) return value;
+    }
     return {};
   }
   std::string_view client_address() const override { return address; }

@@ -64,51 +64,98 @@ TEST_CASE("the first sticky source that is present and not empty is the key", "[
                                                   {Kind::query, "user"},
                                                   {Kind::client_address, ""}};
   FakeRequest request;
-  CHECK(sticky_key(sources, request) == "10.0.0.7");
-  request.query_text = "a=b&user=q1";
-  CHECK(sticky_key(sources, request) == "q1");
+  std::string scratch;
+  CHECK(sticky_key(sources, request, scratch) == "10.0.0.7");
+  request.query_text = "a=b&user=q%31";
+  CHECK(sticky_key(sources, request, scratch) == "q1");
   request.with("Cookie", "theme=dark; uid=c1");
-  CHECK(sticky_key(sources, request) == "c1");
+  CHECK(sticky_key(sources, request, scratch) == "c1");
   request.with("x-user-id", "");
-  CHECK(sticky_key(sources, request) == "c1");
+  CHECK(sticky_key(sources, request, scratch) == "c1");
   request.headers.back().second = "h1";
-  CHECK(sticky_key(sources, request) == "h1");
-  CHECK(sticky_key({}, request).empty());
+  CHECK(sticky_key(sources, request, scratch) == "h1");
+  request.with("x-user-id", "h2");
+  CHECK(sticky_key(sources, request, scratch) == "h1");
+  request.headers[1].second = "";
+  CHECK(sticky_key(sources, request, scratch) == "h2");
+  CHECK(sticky_key({}, request, scratch).empty());
 }
 
-TEST_CASE("cookies are found by their exact name", "[bucket]") {
+TEST_CASE("cookies are found by their exact name, over all Cookie lines", "[bucket]") {
   struct Row {
-    std::string header, value;
+    std::vector<std::string> lines;
+    std::string value;
   };
-  const Row rows[] = {{"uid=1", "1"},
-                      {"a=2; uid=1; b=3", "1"},
-                      {"a=2;uid=1", "1"},
-                      {"uid=1; uid=2", "1"},
-                      {"uid=", ""},
-                      {"", ""},
-                      {"xuid=1", ""},
-                      {"uidx=1", ""},
-                      {"UID=1", ""},
-                      {"uid", ""},
-                      {"uid=a=b", "a=b"},
-                      {"; ;uid=1", "1"},
-                      {"x=\"uid=2\"; uid=1", "1"}};
+  const Row rows[] = {{{"uid=1"}, "1"},
+                      {{"a=2; uid=1; b=3"}, "1"},
+                      {{"a=2;uid=1"}, "1"},
+                      {{"uid=1; uid=2"}, "1"},
+                      {{"uid="}, ""},
+                      {{"uid=; uid=2"}, "2"},
+                      {{""}, ""},
+                      {{}, ""},
+                      {{"xuid=1"}, ""},
+                      {{"uidx=1"}, ""},
+                      {{"x-uid=1; uid-x=2"}, ""},
+                      {{"UID=1"}, ""},
+                      {{"uid"}, ""},
+                      {{"uid=a=b"}, "a=b"},
+                      {{"; ;uid=1"}, "1"},
+                      {{" uid = 1 ;a=b"}, "1"},
+                      {{"x=\"uid=2\"; uid=1"}, "1"},
+                      {{"uid=\"1\""}, "1"},
+                      {{"uid=\"\"; uid=3"}, "3"},
+                      {{"uid=\""}, "\""},
+                      {{"uid=\"1"}, "\"1"},
+                      {{"uid=a%20b"}, "a%20b"},
+                      {{"a=2", "uid=1"}, "1"},
+                      {{"", "a=2", "b=3; uid=1"}, "1"},
+                      {{"uid=1", "uid=2"}, "1"},
+                      {{"uid=", "uid=2"}, "2"}};
   for (const Row& row : rows) {
-    CAPTURE(row.header);
-    CHECK(cookie(row.header, "uid") == row.value);
+    FakeRequest request;
+    for (const std::string& line : row.lines) request.with("cookie", line);
+    CAPTURE(row.lines);
+    CHECK(cookie(request, "uid") == row.value);
   }
 }
 
-TEST_CASE("query parameters are found by their exact name and not decoded", "[bucket]") {
+TEST_CASE("query parameters are found by their name and decoded as forms are", "[bucket]") {
   struct Row {
     std::string query, value;
   };
-  const Row rows[] = {
-      {"user=1", "1"},   {"a=2&user=1&b=3", "1"}, {"user=1&user=2", "1"}, {"user=", ""},
-      {"", ""},          {"xuser=1", ""},         {"user", ""},           {"user=a%20b", "a%20b"},
-      {"&&user=1", "1"}, {"user=a=b", "a=b"},     {"u%73er=1", ""}};
+  const Row rows[] = {{"user=1", "1"},
+                      {"a=2&user=1&b=3", "1"},
+                      {"user=1&user=2", "1"},
+                      {"user=", ""},
+                      {"user=&user=2", "2"},
+                      {"", ""},
+                      {"xuser=1", ""},
+                      {"userx=1", ""},
+                      {"User=1", ""},
+                      {"user", ""},
+                      {"&&user=1", "1"},
+                      {"user=a=b", "a=b"},
+                      {"user=a%3Db", "a=b"},
+                      {"user=a%20b", "a b"},
+                      {"user=a+b", "a b"},
+                      {"user=a%2Bb", "a+b"},
+                      {"user=%61%6c%69%63%65", "alice"},
+                      {"user=%61%6C%69%63%65", "alice"},
+                      {"user=%c3%a9", "\xc3\xa9"},
+                      {"user=%", "%"},
+                      {"user=%4", "%4"},
+                      {"user=%zz1", "%zz1"},
+                      {"user=%2531", "%31"},
+                      {"user=a;user=b", "a;user=b"},
+                      {"u%73er=1", "1"},
+                      {"u%73erx=1&%75%73%65%72=2", "2"}};
   for (const Row& row : rows) {
+    std::string scratch;
     CAPTURE(row.query);
-    CHECK(query_parameter(row.query, "user") == row.value);
+    CHECK(query_parameter(row.query, "user", scratch) == row.value);
   }
+  std::string scratch;
+  CHECK(query_parameter("my+user=1", "my%20user", scratch) == "1");
+  CHECK(query_parameter("my%20user=1", "my%20user", scratch) == "1");
 }

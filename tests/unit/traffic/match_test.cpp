@@ -82,6 +82,42 @@ TEST_CASE("among equals the file's order decides", "[match]") {
   CHECK(matched(table, FakeRequest("/b")) == "2");
 }
 
+TEST_CASE("a prefix covers its paths however their characters are encoded", "[match]") {
+  struct Row {
+    std::string prefix, path;
+    bool covered;
+  };
+  const Row rows[] = {{"/predict", "/%70redict", true},
+                      {"/predict", "/predic%74/x", true},
+                      {"/predict", "/%50redict", false},
+                      {"/predict", "/%70redictx", false},
+                      {"/predict", "/%70redict%78", false},
+                      {"/predict", "/%70redict:now", true},
+                      {"/predict", "/%70redict%3Anow", true},
+                      {"/predict", "/%70redict%2Fx", false},
+                      {"/predict", "/%70redic", false},
+                      {"/a/b", "/a%2Fb", false},
+                      {"/a/b", "/%61/b", true},
+                      {"/a/", "/%61/b", true},
+                      {"/a b", "/a%20b", true},
+                      {"/a%20b", "/a%20b", true},
+                      {"/a%20b", "/%61%20b/c", true},
+                      {"/a%c3%a9", "/a%C3%A9", true},
+                      {"/a%2Fb", "/a%2fb", true},
+                      {"/a%2Fb", "/a/b%20", false},
+                      {"/a", "/%", false},
+                      {"/a", "/%6", false},
+                      {"/a", "/%zz", false},
+                      {"/%zz", "/%zz", true},
+                      {"/a", "/b/../%61", false},
+                      {"/a", "%2Fa", false}};
+  for (const Row& row : rows) {
+    CAPTURE(row.prefix, row.path);
+    const auto table = table_of({{row.prefix, "", "", ""}});
+    CHECK((matched(table, FakeRequest(row.path)) == "0") == row.covered);
+  }
+}
+
 TEST_CASE("hosts are compared without case and without port", "[match]") {
   struct Row {
     std::string configured, sent;

@@ -71,6 +71,7 @@ TEST_CASE("the shares are exact: of 10000 buckets the canary has its weight", "[
 
 TEST_CASE("raising the weight only adds users, lowering it only removes them", "[split]") {
   base::Random random(31);
+  std::string scratch;
   for (int run = 0; run < 2000; ++run) {
     const unsigned a = random.below(10001), b = random.below(10001);
     const Model low = model_at(std::min(a, b)), high = model_at(std::max(a, b));
@@ -85,20 +86,22 @@ TEST_CASE("raising the weight only adds users, lowering it only removes them", "
 TEST_CASE("at weight 0 no request reaches the canary, at 100% every one does", "[split]") {
   Model zero = model_at(0), full = model_at(10000);
   base::Random random(32);
+  std::string scratch;
   const FakeRequest request;
   for (int i = 0; i < 20000; ++i) {
-    REQUIRE(pick(zero, draw(zero, request, random)).version == &zero.stable);
-    REQUIRE(pick(full, draw(full, request, random)).version == &*full.canary);
+    REQUIRE(pick(zero, draw(zero, request, random, scratch)).version == &zero.stable);
+    REQUIRE(pick(full, draw(full, request, random, scratch)).version == &*full.canary);
   }
 }
 
 TEST_CASE("without a key the draw is random and the split is the weight", "[split]") {
   const Model model = model_at(1000);
   base::Random random(33);
+  std::string scratch;
   const FakeRequest request;
   int canary = 0;
   for (int i = 0; i < 100000; ++i)
-    canary += pick(model, draw(model, request, random)).version->role == Role::canary;
+    canary += pick(model, draw(model, request, random, scratch)).version->role == Role::canary;
   CHECK(std::abs(canary - 10000) < 5 * 95);  // sigma is 95
 }
 
@@ -106,11 +109,12 @@ TEST_CASE("a sticky user is drawn by the hash of the model's name and the key", 
   Model model = model_at(5000);
   model.settings.sticky = {{Kind::header, "X-User-Id"}};
   base::Random random(34);
+  std::string scratch;
   for (const auto& [user, expected] :
        {std::pair("user-1", 60u), {"user-2", 6070u}, {"user-42", 4225u}}) {
     const auto request = FakeRequest().with("X-User-Id", user);
-    CHECK(draw(model, request, random).bucket == expected);
-    CHECK(draw(model, request, random).bucket == expected);
+    CHECK(draw(model, request, random, scratch).bucket == expected);
+    CHECK(draw(model, request, random, scratch).bucket == expected);
   }
 }
 
@@ -130,14 +134,15 @@ TEST_CASE("the client's wish comes from the header, else the cookie, where confi
                       {"true", "", Wish::none},
                       {"ALWAYS", "", Wish::none}};
   base::Random random(35);
+  std::string scratch;
   const Model allowed = with_override(model_at(5000)), refused = model_at(5000);
   for (const Row& row : rows) {
     CAPTURE(row.header, row.cookie);
     FakeRequest request;
     if (!row.header.empty()) request.with("x-canary", row.header);
     if (!row.cookie.empty()) request.with("cookie", "a=b; canary=" + row.cookie);
-    CHECK(draw(allowed, request, random).wish == row.wish);
-    CHECK(draw(refused, request, random).wish == Wish::none);
+    CHECK(draw(allowed, request, random, scratch).wish == row.wish);
+    CHECK(draw(refused, request, random, scratch).wish == Wish::none);
   }
 }
 
@@ -195,6 +200,7 @@ TEST_CASE("match, draw and pick allocate nothing", "[split]") {
   request.query_text = "a=1&b=2&user=a-user-with-quite-a-long-name";
   request.with("Cookie", "theme=dark; session=0123456789abcdef0123456789abcdef; canary=maybe");
   base::Random random(36);
+  std::string scratch;
 
   const std::uint64_t before_control = allocations;
   const auto control = std::make_unique<int>(1);
@@ -204,7 +210,7 @@ TEST_CASE("match, draw and pick allocate nothing", "[split]") {
   const std::uint64_t before = allocations;
   for (int i = 0; i < 1000; ++i) {
     const Model* found = match(table, request).model;
-    const Pick picked = pick(*found, draw(*found, request, random));
+    const Pick picked = pick(*found, draw(*found, request, random, scratch));
     canary += picked.version->role == Role::canary;
   }
   const std::uint64_t after = allocations;
