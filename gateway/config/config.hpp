@@ -132,7 +132,15 @@ struct ModelTimeouts {
   Duration total = 0s;  // 0: none
 };
 
+/// What the Host field says to the model server.
+struct UpstreamHost {
+  enum class Kind : std::uint8_t { client, endpoint, name };
+  Kind kind = Kind::client;
+  std::string name;  // host[:port]; with Kind::name alone
+};
+
 struct Upstream {
+  UpstreamHost host;
   Duration keepalive_idle = 4s;
   std::uint32_t max_idle_per_worker = 64;
   std::uint32_t max_in_flight = 0;  // per version, over all workers; 0: no limit

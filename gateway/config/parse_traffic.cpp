@@ -39,7 +39,27 @@ void read_override(Section& section, Override& out) {
   section["at_zero"].boolean(out.at_zero);
 }
 
+// A word, or a map with a name.
+void read_host(const Field& field, UpstreamHost& out) {
+  using Kind = UpstreamHost::Kind;
+  if (field.is_map() || !field.present()) {
+    field.section([&](Section& section) {
+      out.kind = Kind::name;
+      section.required("name", authority_rule).text(out.name, is_authority, authority_rule);
+    });
+    return;
+  }
+  constexpr std::string_view rule = "client, endpoint or { name: HOST }";
+  const std::string* word = field.scalar(rule);
+  if (!word) return;
+  if (*word == "endpoint")
+    out.kind = Kind::endpoint;
+  else if (*word != "client")
+    field.problem(std::string(rule));
+}
+
 void read_upstream(Section& section, Upstream& out) {
+  read_host(section["host"], out.host);
   section["keepalive_idle"].duration(out.keepalive_idle, positive);
   section["max_idle_per_worker"].number(out.max_idle_per_worker, {0, 65535});
   section["max_in_flight"].number(out.max_in_flight, {0, 1'000'000});

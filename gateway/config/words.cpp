@@ -108,6 +108,15 @@ bool is_host(std::string_view text) {
   return inside.find(':') != std::string_view::npos && parse_ip(inside).has_value();
 }
 
+bool is_authority(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const bool has_port = colon != std::string_view::npos && !text.ends_with(']');
+  if (!has_port) return is_host(text);
+  std::string_view port = text.substr(colon + 1);
+  if (port.size() > 5 || port.starts_with('0') || !take_digits(port) || !port.empty()) return false;
+  return std::stoul(std::string(text.substr(colon + 1))) <= 65535 && is_host(text.substr(0, colon));
+}
+
 bool is_path_prefix(std::string_view text) {
   if (!text.starts_with('/') || text.size() > 1000) return false;
   if (is_under(text, "/internal") || is_under(text, "/ofrep")) return false;

@@ -28,6 +28,10 @@ bool is_host(std::string_view text);
 /// A DNS name (RFC 1123, and '_'), or a numeric IPv4 address.
 bool is_dns_name(std::string_view text);
 
+/// A host and perhaps a port, as in a Host header.
+inline constexpr std::string_view authority_rule = "a host name or address, or host:port";
+bool is_authority(std::string_view text);
+
 /// A path from '/' on, without query and fragment, outside the gateway's own paths.
 inline constexpr std::string_view path_prefix_rule =
     "a path that begins with '/', without '?', '#' or spaces, outside /internal and /ofrep";

@@ -53,7 +53,7 @@ void HealthProbes::follow(const traffic::RoutingTable& table) {
       }
       endpoint.health = each.health;
       endpoint.rules = rules;
-      endpoint.probe = {each.address.storage, each.address.length, each.authority, rules.path,
+      endpoint.probe = {each.address.storage, each.address.length, each.host, rules.path,
                         rules.timeout};
     }
   };

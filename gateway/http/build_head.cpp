@@ -49,7 +49,7 @@ void append_field(TextBuffer& out, const Field& field) {
 
 /// What a trusted peer says of the original request; what it does not say, we say.
 struct Claims {
-  bool host = false, proto = false, addresses = false;
+  bool host = false, proto = false, port = false, addresses = false;
 };
 
 /// Passes on what is meant for the upstream.
@@ -79,6 +79,10 @@ Claims append_request_fields(TextBuffer& out, const RequestHead& request, bool t
         claims.proto |= trusted;
         if (trusted) append_field(out, field);
         break;
+      case FieldKind::forwarded_port:
+        claims.port |= trusted;
+        if (trusted) append_field(out, field);
+        break;
       case FieldKind::forwarded:
         if (trusted) append_field(out, field);
         break;
@@ -98,6 +102,14 @@ Claims append_request_fields(TextBuffer& out, const RequestHead& request, bool t
   return claims;
 }
 
+/// The port that the client asked at: its Host's, or where it connected if it named no host.
+std::string_view asked_port(const RequestHead& request, std::string_view listener_port) {
+  if (request.authority.empty()) return listener_port;
+  return request.port.empty() ? std::string_view("80") : request.port;
+}
+
+/// A port beside a trusted peer's own host or scheme could contradict them: it is that peer's to
+/// say.
 void append_forwarded(TextBuffer& out, const RequestHead& request,
                       const ForwardedRequest& forwarded, const Claims& claims) {
   out.append("X-Forwarded-For: ");
@@ -107,10 +119,18 @@ void append_forwarded(TextBuffer& out, const RequestHead& request,
       out.append(field.value, ", ");
     }
   }
+  const bool host = !claims.host && !request.authority.empty();
+  if (!claims.proto && !claims.port && host) {
+    out.append(forwarded.client_address,
+               "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ", request.authority,
+               "\r\nX-Forwarded-Port: ", asked_port(request, {}), crlf);
+    return;
+  }
   append_line(out, forwarded.client_address, {});
   if (!claims.proto) out.append("X-Forwarded-Proto: http\r\n");
-  if (!claims.host && !request.authority.empty())
-    append_line(out, "X-Forwarded-Host: ", request.authority);
+  if (host) append_line(out, "X-Forwarded-Host: ", request.authority);
+  if (claims.host || claims.proto || claims.port) return;
+  append_line(out, "X-Forwarded-Port: ", asked_port(request, forwarded.listener_port));
 }
 
 /// Passes on what is meant for the client. Returns whether there was a Date.
@@ -132,6 +152,7 @@ bool append_response_fields(TextBuffer& out, const ResponseHead& response) {
       case FieldKind::forwarded_for:
       case FieldKind::forwarded_host:
       case FieldKind::forwarded_proto:
+      case FieldKind::forwarded_port:
       case FieldKind::forwarded:
       case FieldKind::max_forwards:
         append_field(out, field);

@@ -12,16 +12,18 @@ namespace canary::http {
 
 /// What the gateway adds to a request. All values are known to be free of CR, LF and NUL.
 struct ForwardedRequest {
-  std::string_view host = {};            // the upstream's Host field
+  std::string_view host = {};            // what the Host field says
   std::string_view client_address = {};  // the peer's, appended to or put into X-Forwarded-For
+  std::string_view listener_port = {};   // where a client that names no host has connected
   std::string_view request_id = {};
   bool trust_forwarded = false;  // the peer may set X-Forwarded-* and Forwarded
 };
 /// The head for the upstream. Body framing is restated: one Content-Length or one
 /// `Transfer-Encoding: chunked`. Expect is dropped (it was answered). Upgrade is restated where the
 /// request may switch (RequestHead::upgrade). Adds Via and X-Request-Id, and X-Forwarded-For,
-/// X-Forwarded-Proto, X-Forwarded-Host; drops the client's own X-Forwarded-*, Forwarded and
-/// X-Real-IP unless trusted: then they are kept, and X-Forwarded-For is appended to.
+/// X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port; drops the client's own X-Forwarded-*,
+/// Forwarded and X-Real-IP unless trusted: then they are kept, X-Forwarded-For is appended to, and
+/// no X-Forwarded-Port is put beside a scheme or host that the peer has said.
 void build_request_head(base::TextBuffer& out, const RequestHead& request,
                         const ForwardedRequest& forwarded);
 

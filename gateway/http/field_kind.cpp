@@ -61,6 +61,7 @@ FieldKind literal_kind(std::string_view name) {
       if (is(n, "content-encoding")) return kept;
       if (is(n, "proxy-connection")) return hop_by_hop;
       if (is(n, "x-forwarded-host")) return forwarded_host;
+      if (is(n, "x-forwarded-port")) return forwarded_port;
       break;
     case 17:
       if (is(n, "transfer-encoding")) return transfer_encoding;
@@ -97,6 +98,7 @@ bool is_alias(std::string_view name) {
     case FieldKind::forwarded_for:
     case FieldKind::forwarded_host:
     case FieldKind::forwarded_proto:
+    case FieldKind::forwarded_port:
     case FieldKind::forwarded:
     case FieldKind::request_id:
       return true;

@@ -19,6 +19,7 @@ enum class FieldKind : std::uint8_t {
   forwarded_for,    // X-Forwarded-For
   forwarded_host,   // X-Forwarded-Host
   forwarded_proto,  // X-Forwarded-Proto
+  forwarded_port,   // X-Forwarded-Port
   forwarded,        // Forwarded, X-Real-IP and every other X-Forwarded-*
   request_id,       // X-Request-Id
   model_version,    // X-Model-Version

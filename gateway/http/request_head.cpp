@@ -109,8 +109,11 @@ class RequestParser {
     head_.query = target.query;
     if (hosts_ > 1) return bad_request("there is more than one Host");
     if (hosts_ == 0 && !head_.http_1_0) return bad_request("Host is missing");
-    if (hosts_ == 1 && !is_authority(host_)) return bad_request("Host is not valid");
-    head_.authority = target.authority.empty() ? host_ : target.authority;
+    Authority host;
+    if (hosts_ == 1 && !split_authority(host_, host)) return bad_request("Host is not valid");
+    const bool absolute = !target.authority.empty();
+    head_.authority = absolute ? target.authority : host_;
+    head_.port = absolute ? target.port : host.port;
     return {};
   }
 
@@ -159,7 +162,7 @@ class RequestParser {
 };
 
 Refusal RequestHead::parse(std::string_view head, const HeadLimits& limits) {
-  method = target = path = query = authority = upgrade = request_id = {};
+  method = target = path = query = authority = port = upgrade = request_id = {};
   http_1_0 = expect_continue = is_head = idempotent = false;
   keep_alive = true;
   framing = Framing::none;

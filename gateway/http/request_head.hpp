@@ -20,6 +20,7 @@ class RequestHead {
   std::string_view path, query;  // of an origin-form or absolute-form target; "*" for OPTIONS *;
                                  // query.data() is null without a '?'
   std::string_view authority;    // absolute-form's, else the Host field's; empty: HTTP/1.0, none
+  std::string_view port;         // the authority's; empty: it says none
   bool http_1_0 = false;
   bool keep_alive = true;            // what the client asks for
   bool expect_continue = false;      // it waits for 100 before it sends its body

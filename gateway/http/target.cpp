@@ -33,20 +33,23 @@ void split_query(std::string_view text, Target& out) {
 
 }  // namespace
 
-bool is_authority(std::string_view text) {
+bool split_authority(std::string_view text, Authority& out) {
   if (!text.empty() && text.front() == '[') {
     const auto close = text.find(']');
     if (close == std::string_view::npos) return false;
     if (!is_ipv6_literal(text.substr(1, close - 1))) return false;
     const auto rest = text.substr(close + 1);
-    return rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)));
+    if (!rest.empty() && rest.front() != ':') return false;
+    out = {text.substr(0, close + 1), rest.substr(rest.empty() ? 0 : 1)};
+    return is_port(out.port);
   }
   const auto colon = text.find(':');
   const auto host = text.substr(0, colon);
   for (const char c : host)
     if (!is_host_char(c)) return false;
   if (host.empty()) return false;
-  return colon == std::string_view::npos || is_port(text.substr(colon + 1));
+  out = {host, colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1)};
+  return is_port(out.port);
 }
 
 Refusal split_target(std::string_view method, std::string_view target, Target& out) {
@@ -66,7 +69,9 @@ Refusal split_target(std::string_view method, std::string_view target, Target& o
   const auto rest = target.substr(http_scheme.size());
   const auto end = rest.find_first_of("/?");
   out.authority = rest.substr(0, end);
-  if (!is_authority(out.authority)) return bad_target("the target's host is not valid");
+  Authority parts;
+  if (!split_authority(out.authority, parts)) return bad_target("the target's host is not valid");
+  out.port = parts.port;
   if (end != std::string_view::npos) split_query(rest.substr(end), out);
   // RFC 9112, 3.2.1 and 3.2.4: an empty path is `/`, and `*` in an OPTIONS request without query.
   if (out.path.empty()) out.path = options && out.query.data() == nullptr ? "*" : "/";

@@ -7,10 +7,17 @@
 
 namespace canary::http {
 
+/// `host[:port]`.
+struct Authority {
+  std::string_view host;  // an IPv6 address in its brackets
+  std::string_view port;  // digits; empty: none
+};
+
 struct Target {
   std::string_view path;       // begins with '/', or is "*" (OPTIONS)
   std::string_view query;      // behind '?'; data() is null without one
   std::string_view authority;  // of an absolute-form target only
+  std::string_view port;       // the authority's; empty: none
 };
 
 /// `target` is of target characters alone (scan.hpp): visible ASCII, no fragment. Accepts
@@ -20,7 +27,7 @@ Refusal split_target(std::string_view method, std::string_view target, Target& o
 
 /// `host[:port]`: a name of letters, digits and `-._~`, an IPv4 address, or an IPv6 address in
 /// brackets. RFC 3986 would also allow sub-delims and percent-encoding; no real host has them, and
-/// `a,b` would read as two hosts behind us.
-bool is_authority(std::string_view text);
+/// `a,b` would read as two hosts behind us. False: it is none of these.
+bool split_authority(std::string_view text, Authority& out);
 
 }  // namespace canary::http

@@ -75,6 +75,7 @@ class Exchange {
 
   // exchange_reply.cpp: from the head that is sent to the response's head
   void send_request();
+  void append_head(base::TextBuffer& out);
   bool uploading() const { return !upload_done_ && !upload_broken_; }
   void uploaded(MonoTime now);
   void pass_interim();

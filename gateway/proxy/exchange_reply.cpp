@@ -29,11 +29,7 @@ void Exchange::send_request() {
 
   base::TextBuffer& out = worker_.scratch;
   out.clear();
-  http::build_request_head(out, head,
-                           {.host = endpoint_->authority,
-                            .client_address = session_.peer(),
-                            .request_id = request_id(),
-                            .trust_forwarded = trusts_peer()});
+  append_head(out);
   if (expect_continue_ && !whole) interim_left_ = go_on;
   const std::uint64_t limit = table_->limits.request_body;
   const bool chunked = head.framing == http::Framing::chunked;
@@ -55,6 +51,23 @@ void Exchange::send_request() {
     upload_.emplace(session_.client(), in, body, upstream_->socket, chunked, limit);
     upload_->head(out);
   }
+}
+
+void Exchange::append_head(base::TextBuffer& out) {
+  const http::RequestHead& head = worker_.request;
+  const bool trusted = trusts_peer();
+  const bool clients = model_->settings.upstream.host.kind == config::UpstreamHost::Kind::client;
+  // HTTP/1.0 clients may name no host.
+  const bool nameless = head.authority.empty();
+  std::string port;
+  if (nameless) port = std::to_string(reactor::bound_port(session_.client().fd()));
+  http::build_request_head(
+      out, head,
+      {.host = clients && !nameless ? head.authority : std::string_view(endpoint_->host),
+       .client_address = session_.peer(),
+       .listener_port = port,
+       .request_id = request_id(),
+       .trust_forwarded = trusted});
 }
 
 void Exchange::uploaded(MonoTime now) {

@@ -32,6 +32,9 @@ struct Builder {
       for (const SocketAddress& address : lookup(url)) {
         Endpoint endpoint = endpoints.endpoint(address, url.authority());
         endpoint.url = url.to_string();
+        const config::UpstreamHost& host = model.upstream.host;
+        const bool named = host.kind == config::UpstreamHost::Kind::name;
+        endpoint.host = named ? host.name : endpoint.authority;
         if (!model.health.path.empty())
           endpoint.health = endpoints.health(model.name, from.name, endpoint.id);
         version.endpoints.push_back(std::move(endpoint));

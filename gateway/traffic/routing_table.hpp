@@ -50,7 +50,8 @@ struct EndpointHealth {
 /// One address of a version. A name of the file stands for as many as it resolves to.
 struct Endpoint {
   std::string url;        // as the file has it: http://host:port
-  std::string authority;  // what the upstream's Host header says
+  std::string authority;  // the URL's host, with the port unless 80
+  std::string host;       // what Host says where it is not the client's: authority or a name
   SocketAddress address;
   EndpointId id;
   std::shared_ptr<stats::EndpointCells> cells;

@@ -69,7 +69,7 @@ def test_a_name_stands_for_all_its_addresses(gateways, dns, servers):
     assert addresses(gateway) == [ONE, TWO, THREE]
     assert not failures(Load(gateway.data, "GET", requests=200).run())
     assert servers.served() == {ONE, TWO, THREE}
-    assert servers.by_address[ONE].requests[0].get("Host") == f"critic.test:{servers.port}"
+    assert servers.by_address[ONE].requests[0].get("Host") == "gateway.test"
 
 
 def test_an_order_that_changes_changes_nothing(gateways, dns, servers):

@@ -33,11 +33,12 @@ def test_a_get_arrives_with_the_gateways_own_fields(stack):
     assert answer.all("X-Model-Version") == ["comp-critic_v1"]
     seen = upstream.requests[0]
     assert seen.line == "GET /v1/models/m?a=b%20c HTTP/1.1"
-    assert seen.all("Host") == [upstream.url.removeprefix("http://")]
+    assert seen.all("Host") == ["api.example:81"]
     assert seen.all("Accept") == ["*/*"]
     assert seen.all("X-Forwarded-For") == ["127.0.0.1"]
     assert seen.all("X-Forwarded-Proto") == ["http"]
     assert seen.all("X-Forwarded-Host") == ["api.example:81"]
+    assert seen.all("X-Forwarded-Port") == ["81"]
     assert UUID7.fullmatch(seen.get("X-Request-Id")), seen.headers
     assert answer.all("X-Request-Id") == seen.all("X-Request-Id")
 
