@@ -66,6 +66,7 @@ Claims append_request_fields(TextBuffer& out, const RequestHead& request, bool t
       case FieldKind::date:
       case FieldKind::content_type:
       case FieldKind::retry_after:
+      case FieldKind::location:
         append_field(out, field);
         break;
       case FieldKind::forwarded_for:
@@ -147,6 +148,7 @@ bool append_response_fields(TextBuffer& out, const ResponseHead& response) {
       case FieldKind::kept:
       case FieldKind::content_type:
       case FieldKind::retry_after:
+      case FieldKind::location:
       case FieldKind::host:
       case FieldKind::expect:
       case FieldKind::forwarded_for:

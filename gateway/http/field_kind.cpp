@@ -33,6 +33,8 @@ FieldKind literal_kind(std::string_view name) {
       return is(n, "expect") ? expect : is(n, "cookie") ? kept : plain;
     case 7:
       return is(n, "upgrade") || is(n, "trailer") ? hop_by_hop : plain;
+    case 8:
+      return is(n, "location") ? location : plain;
     case 9:
       return is(n, "forwarded") || is(n, "x-real-ip") ? forwarded : plain;
     case 10:
@@ -59,6 +61,7 @@ FieldKind literal_kind(std::string_view name) {
       break;
     case 16:
       if (is(n, "content-encoding")) return kept;
+      if (is(n, "content-location")) return location;
       if (is(n, "proxy-connection")) return hop_by_hop;
       if (is(n, "x-forwarded-host")) return forwarded_host;
       if (is(n, "x-forwarded-port")) return forwarded_port;
@@ -111,6 +114,7 @@ bool is_alias(std::string_view name) {
     case FieldKind::date:
     case FieldKind::content_type:
     case FieldKind::retry_after:
+    case FieldKind::location:
     case FieldKind::max_forwards:
       break;
   }

@@ -26,6 +26,7 @@ enum class FieldKind : std::uint8_t {
   date,
   content_type,  // kept, too
   retry_after,
+  location,  // Location and Content-Location; kept, too
   max_forwards,
 };
 

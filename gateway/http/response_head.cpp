@@ -59,6 +59,7 @@ class ResponseParser {
 
   Refusal take(const Field& field) {
     if (field.kind == FieldKind::retry_after) head_.retry_after = true;
+    if (field.kind == FieldKind::location) head_.location = true;
     if (field.kind == FieldKind::content_type && head_.content_type.data() == nullptr)
       head_.content_type = field.value;
     return {};
@@ -107,7 +108,7 @@ Refusal ResponseHead::parse(std::string_view head, bool to_head, const HeadLimit
   status = 0;
   reason = content_type = {};
   keep_alive = true;
-  http_1_0 = retry_after = false;
+  http_1_0 = retry_after = location = false;
   framing = Framing::none;
   content_length = 0;
   count_ = 0;

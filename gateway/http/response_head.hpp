@@ -20,11 +20,14 @@ class ResponseHead {
   bool http_1_0 = false;
   bool keep_alive = true;         // the upstream will take another request on this connection
   bool retry_after = false;       // has a Retry-After field
+  bool location = false;          // has a Location or Content-Location field
   std::string_view content_type;  // the first Content-Type
   Framing framing = Framing::none;
   std::uint64_t content_length = 0;  // with Framing::none: of the body it tells of
 
   std::span<const Field> fields() const { return {fields_.data(), count_}; }
+  /// For values that are replaced before the head is built anew; the new ones live elsewhere.
+  std::span<Field> fields() { return {fields_.data(), count_}; }
   std::string_view find(std::string_view name) const;
   const ConnectionOptions& connection() const { return connection_; }
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "proxy/client_origin.hpp"
 #include "proxy/exchange_record.hpp"
 #include "proxy/head_view.hpp"
 #include "proxy/relay.hpp"
@@ -156,6 +157,7 @@ class Exchange {
   std::optional<Relay> upload_, download_;
   std::string logged_request_;  // method and target, when this request is logged
   std::string logged_client_;   // the client's address, then
+  ClientOrigin origin_;         // since the head was sent
   std::uint8_t request_id_size_ = 0;
   std::array<char, 128> request_id_;
 

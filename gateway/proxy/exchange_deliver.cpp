@@ -36,6 +36,7 @@ void Exchange::start_delivery() {
   // What is still being uploaded would be read as the next request.
   keep_alive_ = keep_alive_ && upload_done_ && !worker_.draining() && !ends_by_close_;
 
+  if (head.location) origin_.replace_in(worker_.response, *model_, worker_.text);
   base::TextBuffer& out = worker_.scratch;
   begin_answer();
   http::build_response_head(out, head,

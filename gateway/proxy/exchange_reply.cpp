@@ -56,6 +56,7 @@ void Exchange::send_request() {
 void Exchange::append_head(base::TextBuffer& out) {
   const http::RequestHead& head = worker_.request;
   const bool trusted = trusts_peer();
+  origin_.take(head, trusted);
   const bool clients = model_->settings.upstream.host.kind == config::UpstreamHost::Kind::client;
   // HTTP/1.0 clients may name no host.
   const bool nameless = head.authority.empty();
