@@ -73,7 +73,7 @@ PARSER_ONLY = [
     r"found '?[0-9./:]+'?, expected a numeric address and a port",  # 999.1.1.1, port 70000
     r"expected an address or a CIDR block|no bits behind its prefix",
     r"found 'http://.*expected http://host:port",  # labels and ports of what looks like a URL
-    r"expected a host name or address without port",
+    r"expected a host name or address( without port|, or host:port)",
     r"found 'http://.*expected an http or https URL",
     r"each receiver once",
 ]
