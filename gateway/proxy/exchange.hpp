@@ -104,6 +104,7 @@ class Exchange {
   MonoTime stalled_at() const;
   bool delivered(MonoTime now);
   bool broke_off(stats::Outcome outcome, MonoTime now);
+  stats::Outcome ended_by_version(stats::Outcome outcome, MonoTime now) const;
   reactor::Task<bool> answer();  // refused_ or own_body_
   void build_answer();
   std::string_view version_header() const;
@@ -150,6 +151,7 @@ class Exchange {
   bool all_out_ = false;    // every endpoint of the version was ejected or unknown
   bool forwarded_ = false;  // to upstream_, as far as upload_done_ says
   bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;
+  bool upload_refused_ = false;  // the client broke it, after the answer had begun
   bool waits_for_client_ = false, client_slow_ = false, starved_ = false;
   bool upstream_keeps_ = false, ends_by_close_ = false;
   bool awaits_event_ = false;  // an event stream of which only comments have come

@@ -26,8 +26,12 @@ void Exchange::start_delivery() {
   const std::string_view type = head.content_type;
   const bool events = base::iequals(type.substr(0, type.find(';')), "text/event-stream");
   awaits_event_ = events && head.framing != http::Framing::none;
-  record_.response_started(worker_.reactor().now(), head.status, awaits_event_);
+  const MonoTime now = worker_.reactor().now();
   reply_outcome_ = outcome_of(head.status, head.retry_after);
+  // What a server says when it has waited for the request's body for long enough.
+  const bool error = stats::is_version_error(reply_outcome_) || model_->error_code(head.status);
+  if (error && !upload_done_) reply_outcome_ = ended_by_version(reply_outcome_, now);
+  record_.response_started(now, head.status, awaits_event_);
   status_sent_ = head.status;
   upstream_keeps_ = head.keep_alive && upload_done_;
   const bool until_close = head.framing == http::Framing::until_close;
@@ -49,7 +53,7 @@ void Exchange::start_delivery() {
   const http::BodyReader body(head.framing, head.content_length);
   session_.reply().consume(reply_size_);
   if (retained_ > 0) session_.in().consume(std::exchange(retained_, 0));
-  progress_at_ = worker_.reactor().now();
+  progress_at_ = now;
   if (!awaits_event_ && whole_in_hand(body, session_.reply().size())) {
     reply_body_ = static_cast<std::size_t>(body.remaining());
     out.append(session_.reply().view().substr(0, reply_body_));
@@ -71,21 +75,25 @@ reactor::Task<bool> Exchange::deliver() {
     const Relay::Progress progress = download_->step();
     const MonoTime now = worker_.reactor().now();
     const bool slow_client = progress == Relay::Progress::want_output;
-    if (download_->bytes_moved() != before) progress_at_ = now;
+    if (download_->bytes_moved() != before) {
+      progress_at_ = now;
+      if (slow_client) record_.client_moved(now);
+    }
     if (awaits_event_ && first_event_.began()) {
       awaits_event_ = false;
       record_.first_content(now);
     }
-    record_.client_blocks(slow_client, now);
     if (progress == Relay::Progress::done) co_return delivered(now);
     if (progress == Relay::Progress::sink_failed) co_return broke_off(Outcome::client_abort, now);
     const bool goes_on = slow_client || progress == Relay::Progress::want_input ||
                          progress == Relay::Progress::gave_way;
-    if (!goes_on) co_return broke_off(Outcome::truncated, now);
+    if (progress == Relay::Progress::bad_framing) co_return broke_off(Outcome::truncated, now);
+    if (!goes_on) co_return broke_off(ended_by_version(Outcome::truncated, now), now);
     // An early response does not end the upload at once: the upstream may still want to read.
-    if (uploading() && upload_step()) upload_broken_ = true;
+    if (uploading() && upload_step()) upload_broken_ = upload_refused_ = true;
     // Where both are silent, the upstream may wait for more of the body.
-    starved_ = uploading() && waits_for_client_ && progress == Relay::Progress::want_input;
+    starved_ = progress == Relay::Progress::want_input &&
+               (upload_refused_ || (uploading() && waits_for_client_));
     const bool client_slow = slow_client || starved_;
     if (client_slow != client_slow_) progress_at_ = now;
     client_slow_ = client_slow;
@@ -98,7 +106,11 @@ reactor::Task<bool> Exchange::deliver() {
     auto pause = turn_is_over ? session_.give_way(deadline) : session_.wake(deadline);
     const Woken woken = co_await pause;
     if (woken == Woken::shutdown) co_return broke_off(Outcome::gateway_error, now);
-    if (woken == Woken::event) continue;
+    if (woken == Woken::event) {
+      if (progress == Relay::Progress::want_input)
+        record_.version_waited_for(now, worker_.reactor().now());
+      continue;
+    }
     const Outcome silent = awaits_event_ ? Outcome::timeout_first_byte : Outcome::timeout_idle;
     const Outcome guilty = client_slow ? Outcome::client_abort : silent;
     co_return broke_off(total <= stalled ? total_outcome(deadline) : guilty, deadline);
@@ -133,6 +145,11 @@ bool Exchange::delivered(MonoTime now) {
   if (last_ && upload_done_ && session_.in().empty() && !session_.client().has_input())
     session_.part();
   return keep_alive_;
+}
+
+// The version ended the exchange. Whoever kept it waiting is who ended it.
+Outcome Exchange::ended_by_version(Outcome outcome, MonoTime now) const {
+  return upload_refused_ || record_.client_caused_end(now) ? Outcome::client_abort : outcome;
 }
 
 // The response cannot be completed: the client must not take it for whole. One that leaves in the

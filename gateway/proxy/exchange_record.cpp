@@ -35,16 +35,17 @@ void ExchangeRecord::unpicked() {
 void ExchangeRecord::held_up(MonoTime now) {
   if (age_began() != MonoTime{}) return;
   held_since_ = now;
-  blocked_ = Duration{};
+  waited_before_ = client_.total(now);
 }
 
 void ExchangeRecord::request_sent(MonoTime now) {
   sent_ = now;
   goes_on();
-  blocked_ = Duration{};
+  waited_before_ = client_.total(now);
 }
 
 void ExchangeRecord::response_started(MonoTime now, std::uint16_t status, bool streamed) {
+  client_.answer_began(now);
   if (finished_) return;
   status_ = status;
   streamed_ = streamed;
@@ -58,25 +59,8 @@ void ExchangeRecord::first_content(MonoTime now) {
   if (sent_ != MonoTime{}) first_byte_ = age(now);
 }
 
-// Whom the exchange waits for: from now on the client, or no longer.
-void ExchangeRecord::turn(bool blocked, MonoTime now) {
-  client_blocks_ = blocked;
-  if (blocked) {
-    blocked_since_ = now;
-  } else {
-    blocked_ += now - blocked_since_;
-    client_time_ += now - blocked_since_;
-  }
-}
-
-bool ExchangeRecord::client_took_most(MonoTime now) const {
-  const Duration blocked_now = client_blocks_ ? now - blocked_since_ : Duration{};
-  return (client_time_ + blocked_now) * 2 >= now - start_;
-}
-
 Duration ExchangeRecord::age(MonoTime now) const {
-  const Duration blocked_now = client_blocks_ ? now - blocked_since_ : Duration{};
-  return std::max(Duration{}, now - age_began() - blocked_ - blocked_now);
+  return std::max(Duration{}, now - age_began() - (client_.total(now) - waited_before_));
 }
 
 void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t received,
@@ -114,11 +98,12 @@ bool ExchangeRecord::waiting() const {
 MonoTime ExchangeRecord::next_age_check() const {
   if (!waiting() || counted_trigger_) return MonoTime::max();
   const stats::LatencyBounds& bounds = version_->stats->latency->bounds;
-  return age_began() + blocked_ + (counted_slo_ ? bounds.trigger : bounds.slo) + Duration(1);
+  const Duration bound = counted_slo_ ? bounds.trigger : bounds.slo;
+  return age_began() + (client_.settled() - waited_before_) + bound + Duration(1);
 }
 
 void ExchangeRecord::check_age(MonoTime now) {
-  if (!waiting() || client_blocks_) return;
+  if (!waiting() || client_.waiting()) return;
   const stats::LatencyBounds& bounds = version_->stats->latency->bounds;
   stats::LatencyCell& cell = version_->stats->latency->at(worker_);
   if (!counted_slo_ && age(now) > bounds.slo) {

@@ -8,18 +8,16 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "proxy/client_waits.hpp"
 #include "stats/cells.hpp"
 #include "traffic/routing_table.hpp"
 
 namespace canary::proxy {
 
-using base::Duration;
-using base::MonoTime;
-
 class ExchangeRecord {
  public:
   ExchangeRecord(std::size_t worker, MonoTime start)
-      : worker_(worker), start_(start), blocked_since_(start) {}
+      : worker_(worker), start_(start), client_(start) {}
   ~ExchangeRecord();
   ExchangeRecord(const ExchangeRecord&) = delete;
   ExchangeRecord& operator=(const ExchangeRecord&) = delete;
@@ -35,6 +33,8 @@ class ExchangeRecord {
   void held_up(MonoTime now);
   void goes_on() { held_since_ = MonoTime{}; }
   void request_sent(MonoTime now);
+  /// The request's head goes to the version: from now on the version can end the exchange.
+  void dispatched(MonoTime now) { client_.dispatched(now); }
   /// The response head arrived. `streamed`: an event stream or a tunnel, whose latency is that of
   /// its first byte; first_content() says when that came.
   void response_started(MonoTime now, std::uint16_t status, bool streamed);
@@ -42,11 +42,15 @@ class ExchangeRecord {
   /// The end that comes says nothing of the version: no error, whatever its outcome.
   void excuse() { excused_ = true; }
   /// Waiting for a slow client is not the version's latency. It begins so: with the request's head.
-  void client_blocks(bool blocked, MonoTime now) {
-    if (blocked != client_blocks_) turn(blocked, now);
-  }
+  void client_blocks(bool blocked, MonoTime now) { client_.set(blocked, now); }
+  /// It sent or took something.
+  void client_moved(MonoTime now) { client_.moved(now); }
+  /// The version was waited for, with everything read that it had sent, since `from` and until now.
+  void version_waited_for(MonoTime from, MonoTime now) { client_.version_waited_for(from, now); }
+  /// Whether an end by the version, seen now, is the client's doing.
+  bool client_caused_end(MonoTime now) const { return client_.caused_end(now); }
   /// Whether at least half of the exchange so far was spent waiting for the client.
-  bool client_took_most(MonoTime now) const;
+  bool client_took_most(MonoTime now) const { return 2 * client_.total(now) >= now - start_; }
 
   /// The one charge. The first call counts; later ones are ignored. `error`: counts as an error of
   /// the version besides what the outcome says (errors.also).
@@ -67,7 +71,6 @@ class ExchangeRecord {
   const traffic::Version* in_flight() const { return in_flight_; }
 
  private:
-  void turn(bool blocked, MonoTime now);
   Duration age(MonoTime now) const;
   bool waiting() const;
   /// Whether what becomes of it says something about the version as it is now.
@@ -80,13 +83,14 @@ class ExchangeRecord {
   const traffic::Version* version_ = nullptr;
   const traffic::Version* in_flight_ = nullptr;
   const stats::VersionStats* counted_for_ = nullptr;  // whose counted_slo_, counted_trigger_ are
-  MonoTime sent_{}, held_since_{}, blocked_since_;
-  Duration blocked_{}, client_time_{};  // since the request was sent; since the start
+  MonoTime sent_{}, held_since_{};
+  ClientWaits client_;
+  Duration waited_before_{};  // for the client, before age_began()
   std::optional<Duration> first_byte_;
   std::uint16_t status_ = 0;
   stats::Outcome outcome_ = stats::Outcome::gateway_error;
   std::uint32_t episode_ = 0;
-  bool evidence_ = true, streamed_ = false, client_blocks_ = true, finished_ = false;
+  bool evidence_ = true, streamed_ = false, finished_ = false;
   bool excused_ = false, content_began_ = false;
   bool counted_slo_ = false, counted_trigger_ = false;
 };

@@ -36,6 +36,7 @@ void Exchange::send_request() {
   forwarded_ = true;
   upload_done_ = upload_broken_ = false;
   progress_at_ = worker_.reactor().now();
+  record_.dispatched(progress_at_);
   if (whole) {
     request_body_ = static_cast<std::size_t>(body.remaining());
     out.append(in.view().substr(head_size_, request_body_));
@@ -88,13 +89,16 @@ reactor::Task<Exchange::Reply> Exchange::await_reply() {
     if (reply) co_return *reply;
     if (session_.client_gone()) co_return refuse(0, {}, {}, Outcome::client_abort);
     const MonoTime deadline = reply_deadline();
+    const MonoTime parked = worker_.reactor().now();
     const bool all_sent = upload_done_ && interim_left_.empty();
     auto pause = upload_gave_way_ ? session_.give_way(deadline)
                  : all_sent       ? session_.wake_for_reply(deadline)
                                   : session_.wake(deadline);
     const Woken woken = co_await pause;
+    const MonoTime now = worker_.reactor().now();
     if (woken == Woken::shutdown) co_return refuse(0, {}, {}, Outcome::gateway_error);
-    if (woken == Woken::expired) co_return reply_expired(worker_.reactor().now());
+    if (woken == Woken::expired) co_return reply_expired(now);
+    record_.version_waited_for(parked, now);
   }
 }
 
@@ -102,7 +106,10 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
   const std::uint64_t before = upload_->bytes_moved();
   const Relay::Progress progress = upload_->step();
   const MonoTime now = worker_.reactor().now();
-  if (upload_->bytes_moved() != before) progress_at_ = now;
+  if (upload_->bytes_moved() != before) {
+    progress_at_ = now;
+    record_.client_moved(now);
+  }
   waits_for_client_ = progress == Relay::Progress::want_input;
   upload_gave_way_ = progress == Relay::Progress::gave_way;
   if (!download_) {
@@ -220,9 +227,11 @@ Exchange::Reply Exchange::reply_broken(int error) {
   const bool never_taken =
       error != ECONNRESET &&
       !reactor::acknowledged_beyond(upstream_->socket.fd(), upstream_->sent_before);
-  const bool excused = race && (never_taken || races().take());
+  Outcome outcome = ended_by_version(Outcome::reset, worker_.reactor().now());
+  const bool excused = outcome == Outcome::reset && race && (never_taken || races().take());
+  if (excused) outcome = Outcome::gateway_error;
   return refuse(502, "upstream_reset", "the model server closed the connection without an answer",
-                excused ? Outcome::gateway_error : Outcome::reset);
+                outcome);
 }
 
 stats::RaceAllowance& Exchange::races() {

@@ -1,4 +1,5 @@
 // From a 101 on: the exchange was a request and is a tunnel.
+#include "base/text.hpp"
 #include "http/build_head.hpp"
 #include "http/upgrade.hpp"
 #include "proxy/exchange.hpp"
@@ -36,9 +37,12 @@ reactor::Task<bool> Exchange::tunnel() {
   http::build_response_head(
       out, worker_.response,
       {.request_id = request_id(), .model_version = version_header(), .upgrade = protocol_});
+  const bool websocket = base::iequals(protocol_, "websocket");
   session_.reply().consume(reply_size_);
   session_.in().consume(std::exchange(retained_, 0));
-  Tunnel tunnel(session_, upstream_->socket, model_->settings.timeouts.idle, total_deadline());
+  Tunnel tunnel(session_, record_, upstream_->socket, model_->settings.timeouts.idle,
+                total_deadline());
+  if (websocket) tunnel.watch_close();
   tunnel.head(out);
   const Tunnel::End end = co_await tunnel.run();
   if (end.by_limit) record_.excuse();

@@ -21,6 +21,7 @@ void Relay::frame() {
     data = step.data;
     skip = step.consumed - step.data;
     if (first_event_) first_event_->feed({buffer_.data(), data});
+    if (close_) close_->feed({buffer_.data(), data});
   }
   if (chunked_out_) {
     const bool last = reader_.done() && !ended_out_;

@@ -9,6 +9,7 @@
 
 #include "http/body.hpp"
 #include "http/first_event.hpp"
+#include "http/websocket_close.hpp"
 #include "proxy/outlet.hpp"
 #include "reactor/buffer.hpp"
 #include "reactor/socket.hpp"
@@ -46,6 +47,8 @@ class Relay {
 
   /// Shows it the body's bytes until content has begun.
   void watch(http::FirstEvent& first) { first_event_ = &first; }
+  /// Shows it the body's bytes: a WebSocket's, in this direction.
+  void watch(http::WebSocketClose& close) { close_ = &close; }
 
   Progress step();
 
@@ -64,6 +67,7 @@ class Relay {
   http::BodyReader reader_;
   Outlet outlet_;
   http::FirstEvent* first_event_ = nullptr;
+  http::WebSocketClose* close_ = nullptr;
   std::uint64_t limit_;
   std::uint64_t moved_ = 0;  // bytes received or sent, to see progress
   bool chunked_out_ = false;

@@ -6,6 +6,8 @@
 
 #include <optional>
 
+#include "http/websocket_close.hpp"
+#include "proxy/exchange_record.hpp"
 #include "proxy/relay.hpp"
 #include "proxy/session.hpp"
 #include "reactor/task.hpp"
@@ -21,8 +23,12 @@ class Tunnel {
     bool by_limit = false;  // a limit of ours came first, and the version had nothing to do with it
   };
 
-  /// `idle`: most time without a byte either way. `total`: when it ends at the latest.
-  Tunnel(Session& session, reactor::Socket& upstream, Duration idle, MonoTime total);
+  /// `idle`: most time without a byte either way. `total`: when it ends at the latest. `record` is
+  /// told what waits for the client.
+  Tunnel(Session& session, ExchangeRecord& record, reactor::Socket& upstream, Duration idle,
+         MonoTime total);
+  /// The bytes are a WebSocket's: its Close frames are looked for.
+  void watch_close();
 
   /// A head for the client, in front of the upstream's bytes; see Outlet::head.
   void head(base::TextBuffer& scratch) { down_.relay.head(scratch); }
@@ -34,6 +40,7 @@ class Tunnel {
  private:
   struct Direction {
     Relay relay;
+    http::WebSocketClose close{};
     reactor::Socket& to;
     bool ended = false;    // its sender's end was passed on, or its receiver takes no more
     bool refused = false;  // its receiver closed for good before its sender's end
@@ -43,11 +50,14 @@ class Tunnel {
   bool step(Direction& direction, stats::Outcome source, stats::Outcome sink);
   bool step_both();
   End expired(MonoTime now) const;
+  End broken(MonoTime now) const;
 
   Session& session_;
+  ExchangeRecord& record_;
   Direction up_, down_;
   Duration idle_;
   MonoTime total_, progress_at_;
+  bool clients_turn_ = false;  // the last bytes that passed were the upstream's alone
   stats::Outcome broken_ = stats::Outcome::gateway_error;
 };
 

@@ -184,6 +184,104 @@ TEST_CASE("A broken connection is passed on as one, and the version is charged f
   }
 }
 
+TEST_CASE("A reset by the upstream is the client's doing when the tunnel was at its end") {
+  const std::string close_frame = "\x88\x02\x03\xe8";
+  const std::string masked_close("\x88\x82\0\0\0\0\x03\xe8", 8);
+  struct Row {
+    const char* name;
+    std::string up, down;
+    const char* ends_as;
+  };
+  const Row row = GENERATE_COPY(
+      Row{"bytes behind the client's Close", masked_close + "junk", "", "client_abort 101"},
+      Row{"bytes behind both", masked_close + "junk", close_frame, "ok 101"},
+      Row{"bytes that cross the server's Close", "\x81\x80zzzzjunk", close_frame,
+          "client_abort 101"},
+      Row{"bytes and no Close", "\x81\x80zzzzjunk", "\x81\x01x", "truncated 101"});
+  CAPTURE(row.name);
+  Gate talked;
+  Upstream upstream([&](Peer& peer) {
+    peer.request_head();
+    peer.wire.send(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n");
+    talked.wait();
+    peer.wire.receive(1);  // not all of it: closing resets the connection
+    peer.wire.send(row.down);
+  });
+  RunningWorker gateway(one_model(upstream.port));
+  Client client(gateway.port);
+  client.send(get("/", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+  Message head;
+  REQUIRE(read_head(client, head));
+  REQUIRE(head.status() == 101);
+  client.send(row.up);
+  REQUIRE(gateway.eventually([&] { return gateway.ask([](Worker&) { return true; }); }));
+  talked.open();
+  client.receive_all();
+  CHECK(client.received == row.down);
+  CHECK(client.was_reset == (std::string(row.ends_as) == "truncated 101"));
+  CHECK(ends_as(gateway, {{row.ends_as, 1}}));
+  CHECK(gateway.stable().errors == (client.was_reset ? 1 : 0));
+}
+
+TEST_CASE("A reset by the upstream is the client's doing when it was the one waited for") {
+  struct Row {
+    const char* name;
+    bool stops_reading, ends_its_side, has_spoken_last;
+    base::Duration silence;
+    const char* ends_as;
+  };
+  const Row row =
+      GENERATE(Row{"reads nothing", true, false, false, 500ms, "client_abort 101"},
+               Row{"has ended its side", false, true, false, 0ms, "client_abort 101"},
+               Row{"is silent in its turn", false, false, false, 300ms, "client_abort 101"},
+               Row{"had just been answered", false, false, false, 0ms, "truncated 101"},
+               Row{"waits for an answer", false, false, true, 300ms, "truncated 101"});
+  CAPTURE(row.name);
+  Gate breaks, ready;
+  Upstream upstream(tunnel_to([&](Wire& wire) {
+    wire.receive_at_least(5);
+    if (!row.has_spoken_last) wire.send("world");
+    const timeval limit{0, 100'000};
+    ::setsockopt(wire.fd(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    while (row.stops_reading && wire.send(std::string(1 << 16, 'x'))) {
+    }
+    if (row.ends_its_side) wire.receive_all();
+    ready.open();
+    breaks.wait();
+    wire.reset();
+  }));
+  RunningWorker gateway(one_model(upstream.port));
+  TunnelClient client(gateway, {}, row.stops_reading ? 4096 : 0);
+  client.send("hello");
+  if (row.ends_its_side) client.half_close();
+  if (!row.stops_reading && !row.has_spoken_last) REQUIRE(client.receive_at_least(5));
+  REQUIRE(ready.wait());
+  if (row.silence > 0ms) REQUIRE(gateway.let_pass(row.silence));
+  breaks.open();
+  client.receive_all();
+  CHECK(ends_as(gateway, {{row.ends_as, 1}}));
+  CHECK(gateway.stable().errors == (std::string(row.ends_as) == "truncated 101" ? 1 : 0));
+}
+
+TEST_CASE("An upstream that has ended in order may reset what the client still sends") {
+  Gate done;
+  Upstream upstream(tunnel_to([&](Wire& wire) {
+    wire.send("bye");
+    wire.half_close();
+    done.wait();
+    wire.reset();
+  }));
+  RunningWorker gateway(one_model(upstream.port));
+  TunnelClient client(gateway);
+  CHECK(client.receive_all() == "bye");
+  client.send("more");
+  done.open();
+  for (int i = 0; i < 1000 && gateway.stable().charges() == 0; ++i) client.send("more");
+  client.half_close();
+  CHECK(ends_as(gateway, {{"ok 101", 1}}));
+}
+
 TEST_CASE("What is not a 101 is an ordinary answer, and early bytes are the next request") {
   Upstream upstream([](Peer& peer) {
     for (Message request; !(request = peer.request()).head.empty();)
