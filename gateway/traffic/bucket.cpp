@@ -9,18 +9,11 @@
 namespace canary::traffic {
 namespace {
 
-std::string_view header(const RequestView& request, std::string_view name) {
-  std::size_t at = 0;
-  std::string_view value = request.next_header(name, at);
-  while (value.empty() && value.data() != nullptr) value = request.next_header(name, at);
-  return value;
-}
-
 std::string_view value_of(const config::StickySource& source, const RequestView& request,
                           std::string& scratch) {
   switch (source.kind) {
     case config::StickySource::Kind::header:
-      return header(request, source.name);
+      return header_value(request, source.name);
     case config::StickySource::Kind::cookie:
       return cookie(request, source.name);
     case config::StickySource::Kind::query:
@@ -108,6 +101,13 @@ std::string_view sticky_key(const std::vector<config::StickySource>& sources,
     if (!key.empty()) return key;
   }
   return {};
+}
+
+std::string_view header_value(const RequestView& request, std::string_view name) {
+  std::size_t at = 0;
+  std::string_view value = request.next_header(name, at);
+  while (value.empty() && value.data() != nullptr) value = request.next_header(name, at);
+  return value;
 }
 
 std::string_view cookie(const RequestView& request, std::string_view name) {

@@ -25,6 +25,9 @@ std::uint32_t bucket(std::string_view flag, std::string_view key);
 std::string_view sticky_key(const std::vector<config::StickySource>& sources,
                             const RequestView& request, std::string& scratch);
 
+/// The first line of that name that is not empty.
+std::string_view header_value(const RequestView& request, std::string_view name);
+
 /// The first value of that cookie that is not empty, over all Cookie lines (RFC 6265, 4.2), without
 /// the quotes around it. The name's case counts; the value is not decoded.
 std::string_view cookie(const RequestView& request, std::string_view name);

@@ -43,21 +43,15 @@ KservePath read_kserve(config::Kserve protocol, std::string_view name, std::stri
   switch (protocol) {
     case config::Kserve::none:
       break;
-    case config::Kserve::v1: {
-      if (!path.starts_with(v1_models)) break;
-      path.remove_prefix(v1_models.size());
-      const bool verb = path.find(':') != std::string_view::npos;
-      return {decodes_to(path, name) || (verb && decodes_to(path.substr(0, path.rfind(':')), name)),
-              {}};
-    }
+    case config::Kserve::v1:
+      if (!take_decoded(path, v1_models)) break;
+      return {decodes_to(path, name) || decodes_to(path.substr(0, path.rfind(':')), name), {}};
     case config::Kserve::v2: {
-      if (!path.starts_with(v2_models)) break;
-      path.remove_prefix(v2_models.size());
+      if (!take_decoded(path, v2_models)) break;
       const std::size_t end = std::min(path.find('/'), path.size());
       if (!decodes_to(path.substr(0, end), name)) break;
       path.remove_prefix(end);
-      if (!path.starts_with(versions)) return {true, {}};
-      path.remove_prefix(versions.size());
+      if (!take_decoded(path, versions)) return {true, {}};
       return {true, path.substr(0, path.find('/'))};
     }
   }

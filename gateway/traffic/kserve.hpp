@@ -1,5 +1,5 @@
-// Paths that name a model, as KServe's protocols define them. Pure, allocation-free. Names in a
-// path may be percent-encoded; they are compared decoded, byte by byte.
+// Paths that name a model, as KServe's protocols define them. Pure, allocation-free. Any character
+// of a path may be percent-encoded; it is compared decoded, byte by byte.
 //   v1: /v1/models/{model}  /v1/models/{model}:predict
 //   v2: /v2/models/{model}  /v2/models/{model}/...  /v2/models/{model}/versions/{version}[/...]
 #pragma once

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/text.hpp"
+#include "config/address.hpp"
 #include "traffic/kserve.hpp"
 #include "traffic/percent.hpp"
 
@@ -19,30 +20,25 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, colon);
 }
 
-// `/%61` is `/a` (RFC 3986, 6.2.2.2), but `%2F` is a character within a segment.
-bool covers_decoded(std::string_view prefix, std::string_view path) {
-  bool ends_segment = false;
-  while (!prefix.empty() && !path.empty()) {
-    const PercentChar wanted = decode_first(prefix), found = decode_first(path);
-    const bool slash = wanted.value == '/';
-    if (wanted.value != found.value || (slash && wanted.length != found.length)) return false;
-    ends_segment = slash && wanted.length == 1;
-    prefix.remove_prefix(wanted.length);
-    path.remove_prefix(found.length);
-  }
-  if (!prefix.empty()) return false;
-  return path.empty() || ends_segment || path.front() == '/' || decode_first(path).value == ':';
+// In any case; one IPv6 address has many spellings.
+bool same_host(std::string_view wanted, std::string_view sent) {
+  if (base::iequals(wanted, sent)) return true;
+  if (!wanted.starts_with('[') || !sent.starts_with('[')) return false;
+  const auto address = config::parse_ip(wanted.substr(1, wanted.size() - 2));
+  return address && address == config::parse_ip(sent.substr(1, sent.size() - 2));
 }
 
-bool covers_spelled(std::string_view prefix, std::string_view path) {
+// As covers(), whatever is percent-encoded; an encoded separator is none.
+bool covers_decoded(std::string_view prefix, std::string_view path) {
   if (covers(prefix, path)) return true;
-  return path.find('%') != std::string_view::npos && covers_decoded(prefix, path);
+  if (path.find('%') == std::string_view::npos || !take_decoded(path, prefix)) return false;
+  return path.empty() || prefix.ends_with('/') || path.front() == '/' || path.front() == ':';
 }
 
 bool accepts(const config::Match& match, const RequestView& request) {
-  if (!match.path_prefix.empty() && !covers_spelled(match.path_prefix, request.path()))
+  if (!match.path_prefix.empty() && !covers_decoded(match.path_prefix, request.path()))
     return false;
-  if (!match.host.empty() && !base::iequals(match.host, without_port(request.host()))) return false;
+  if (!match.host.empty() && !same_host(match.host, without_port(request.host()))) return false;
   if (!match.header_name.empty()) {
     const std::string_view value = request.header(match.header_name);
     if (value.data() == nullptr || value != match.header_value) return false;

@@ -25,4 +25,21 @@ constexpr PercentChar decode_first(std::string_view text) {
   return {static_cast<char>(high * 16 + low), 3};
 }
 
+/// Moves `path` behind `begin` if it begins so, whatever either encodes (RFC 3986, 6.2.2.2). An
+/// encoded `/` or `:` is a character of a name: it separates nothing, and equals no bare one.
+constexpr bool take_decoded(std::string_view& path, std::string_view begin) {
+  std::string_view rest = path;
+  while (!begin.empty()) {
+    if (rest.empty()) return false;
+    const PercentChar wanted = decode_first(begin), found = decode_first(rest);
+    if (wanted.value != found.value) return false;
+    const bool separates = wanted.value == '/' || wanted.value == ':';
+    if (separates && wanted.length != found.length) return false;
+    begin.remove_prefix(wanted.length);
+    rest.remove_prefix(found.length);
+  }
+  path = rest;
+  return true;
+}
+
 }  // namespace canary::traffic

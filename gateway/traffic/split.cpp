@@ -14,7 +14,7 @@ Draw::Wish wish_in(std::string_view text) {
 // A header that says neither word does not hide the cookie.
 Draw::Wish wish_of(const config::Override& allowed, const RequestView& request) {
   Draw::Wish wish = Draw::Wish::none;
-  if (!allowed.header.empty()) wish = wish_in(request.header(allowed.header));
+  if (!allowed.header.empty()) wish = wish_in(header_value(request, allowed.header));
   if (wish == Draw::Wish::none && !allowed.cookie.empty())
     wish = wish_in(cookie(request, allowed.cookie));
   return wish;

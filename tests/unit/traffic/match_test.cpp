@@ -93,10 +93,12 @@ TEST_CASE("a prefix covers its paths however their characters are encoded", "[ma
                       {"/predict", "/%70redictx", false},
                       {"/predict", "/%70redict%78", false},
                       {"/predict", "/%70redict:now", true},
-                      {"/predict", "/%70redict%3Anow", true},
+                      {"/predict", "/%70redict%3Anow", false},
                       {"/predict", "/%70redict%2Fx", false},
                       {"/predict", "/%70redic", false},
                       {"/a/b", "/a%2Fb", false},
+                      {"/m:predict", "/%6d:predict", true},
+                      {"/m:predict", "/m%3Apredict", false},
                       {"/a/b", "/%61/b", true},
                       {"/a/", "/%61/b", true},
                       {"/a b", "/a%20b", true},
@@ -130,6 +132,10 @@ TEST_CASE("hosts are compared without case and without port", "[match]") {
                       {"api.example", "", false},
                       {"[::1]", "[::1]:8080", true},
                       {"[::1]", "[::1]", true},
+                      {"[::1]", "[0:0::0001]:80", true},
+                      {"[2001:db8::a]", "[2001:DB8:0:0::A]", true},
+                      {"[::1]", "::1", false},
+                      {"[::1]", "[", false},
                       {"[::1]", "[::2]", false}};
   for (const Row& row : rows) {
     CAPTURE(row.configured, row.sent);
