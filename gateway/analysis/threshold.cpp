@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "analysis/percent_text.hpp"
 #include "base/units.hpp"
@@ -101,25 +102,30 @@ Reading judge_latency_p95(const LatencyCounts& counts, const Thresholds& limits)
     return slower > counts.samples / 20 ||
            (slower == counts.samples / 20 && slower * 20 > counts.samples);
   };
-  // The shown p95 is a histogram's (1% off) and knows nothing of requests that are still waiting:
-  // where it disagrees with the exact counts, the limit is shown in its place.
-  const auto explain = [&](bool agrees, const char* relation, double limit, std::uint64_t slower) {
+  // The histogram's p95 is 1% off and knows nothing of requests that are still waiting: where the
+  // exact counts, which are judged, say otherwise, the value is the nearest that they allow.
+  const auto explain = [&](double least, double most, const char* relation, double limit,
+                           std::uint64_t slower) {
+    const bool agrees = counts.p95 >= least && counts.p95 <= most;
+    reading.value = std::clamp(counts.p95, least, most);
     const double share = static_cast<double>(slower) / static_cast<double>(counts.samples);
     reading.reason = "p95 " + (agrees ? seconds_text(counts.p95) + " " : std::string()) + relation +
                      " " + seconds_text(limit) + " (" + percent_text(share) + " of " +
                      std::to_string(counts.samples) + " responses slower, " + in_window(limits) +
                      ")";
   };
+  constexpr double unlimited = std::numeric_limits<double>::max();
+  const auto just_above = [](double limit) { return std::nextafter(limit, unlimited); };
   if (more_than_5_percent(counts.over_trigger)) {
     reading.verdict = Verdict::failure;
-    explain(counts.p95 > limits.trigger, ">", limits.trigger, counts.over_trigger);
+    explain(just_above(limits.trigger), unlimited, ">", limits.trigger, counts.over_trigger);
   } else if (!more_than_5_percent(counts.over_slo)) {
     reading.verdict = Verdict::success;
-    explain(counts.p95 <= limits.success, "<=", limits.success, counts.over_slo);
+    explain(0, limits.success, "<=", limits.success, counts.over_slo);
   } else {
     reading.verdict = Verdict::inconclusive;
-    explain(counts.p95 > limits.success && counts.p95 <= limits.trigger, ">", limits.success,
-            counts.over_slo);
+    explain(just_above(limits.success), std::max(limits.trigger, just_above(limits.success)), ">",
+            limits.success, counts.over_slo);
     reading.reason += ", not yet above " + seconds_text(limits.trigger);
   }
   return reading;

@@ -30,14 +30,15 @@ enum class Excuse : std::uint8_t {
   none,     // it is the canary's own failure
   pending,  // stable's is more than a fifth of `limit`, and chance may explain the difference:
             // within two standard errors
-  shared  // stable is beyond `limit` as well: within five, because it is asked at every tick for
-          // as long as both fail
+  shared    // stable is beyond `limit` as well: within five, because it is asked at every tick for
+            // as long as both fail
 };
 /// Stable needs `min_samples`, or five bad ones: one stray error of few is no failure.
 Excuse excuse(const Share& canary, const Share& stable, double limit, std::uint64_t min_samples);
 
 /// p95 > c exactly when more than 5% of the samples exceed c, so the verdict rests on exact counts
-/// at the SLO and at the trigger (limits in seconds), and `p95` (seconds) is what people are shown.
+/// at the SLO and at the trigger (limits in seconds). `p95` (seconds) is the reading's value where
+/// it agrees with them, else the value is the nearest that does.
 inline constexpr double p95_allows = 0.05;
 struct LatencyCounts {
   std::uint64_t samples = 0, over_slo = 0, over_trigger = 0;

@@ -162,6 +162,19 @@ TEST_CASE("a shown p95 that contradicts the exact counts is left out of the reas
   CHECK(success.reason == "p95 <= 200 ms (5% of 400 responses slower, in 1m)");
 }
 
+TEST_CASE("a latency's value, limits and verdict always agree") {
+  // Whatever the histogram says, the value lies where the exact counts put it.
+  for (const double p95 : {0.0, 0.1, 0.2, 0.201, 0.25, 0.3, 0.301, 9.0})
+    for (const std::uint64_t over_slo : {0u, 10u, 11u, 200u})
+      for (const std::uint64_t over_trigger : {0u, 10u, 11u, 200u}) {
+        if (over_trigger > over_slo) continue;
+        const Reading reading = judge_latency_p95({200, over_slo, over_trigger, p95}, latency);
+        CAPTURE(p95, over_slo, over_trigger, reading.reason);
+        CHECK((reading.value > reading.limit) == (reading.verdict == Verdict::failure));
+        CHECK((reading.value <= reading.success_limit) == (reading.verdict == Verdict::success));
+      }
+}
+
 TEST_CASE("a verdict never improves when errors are added") {
   const auto severity = [](Verdict verdict) {
     return verdict == Verdict::success ? 0 : verdict == Verdict::inconclusive ? 1 : 2;
