@@ -40,7 +40,7 @@ std::vector<Message> HttpNotifier::messages_for(const Notice& notice) const {
   std::vector<Message> messages;
   for (const auto& [target, lane, delivered] : receivers_) {
     if (!target.entry.wants(notice.kind)) continue;
-    Message message{notice.id, target.key, "", notice.time};
+    Message message{notice.id, target.key, "", notice.time, notice.harmless};
     switch (target.entry.kind) {
       case Kind::slack:
         message.body = slack_body(notice, target.entry.channel, status_url_);

@@ -22,7 +22,7 @@ void Lane::describe(Target target) {
 
 void Lane::push(Message message) {
   const std::lock_guard lock(mutex_);
-  if (auto dropped = queue_.push(std::move(message)))
+  if (auto dropped = queue_.push(std::move(message), common_.clock.mono()))
     drop({std::move(*dropped)}, "too many messages wait for the receiver");
   news_ = true;
   changed_.notify_one();
@@ -48,7 +48,7 @@ std::uint64_t Lane::abandon() {
 void Lane::run(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
-    drop(queue_.take_expired(common_.clock.wall()), "it could not be delivered in time");
+    drop(queue_.take_expired(common_.clock.mono()), "it could not be delivered in time");
     const Message* next = queue_.next(common_.clock.mono());
     if (!next) {
       const auto wake = queue_.wake();

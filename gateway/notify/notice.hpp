@@ -30,6 +30,7 @@ struct Notice {
     std::uint64_t samples = 0;
   };
   std::optional<Measured> measured;  // what decided it
+  bool harmless = false;             // it moved no weight and no latch
 };
 
 /// A notice on its way to one receiver, rendered once, so that every try sends the same bytes.
@@ -38,6 +39,7 @@ struct Message {
   std::string receiver;  // which one: stable over reloads and restarts while its entry is the same
   std::string body;
   base::WallTime created{};
+  bool harmless = false;  // of too many messages these give way first
 };
 
 }  // namespace canary::notify

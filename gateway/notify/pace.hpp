@@ -16,7 +16,7 @@ struct Pace {
   base::Duration slow = std::chrono::seconds(10);  // between two tries of a message put aside
   base::Duration most = std::chrono::minutes(5);
   base::Duration timeout = std::chrono::seconds(10);  // of one try
-  base::Duration give_up = std::chrono::hours(72);    // after the decision
+  base::Duration give_up = std::chrono::hours(72);    // in the queue
   unsigned patience = 5;        // tries for which a message holds back the newer ones
   std::size_t capacity = 1000;  // messages waiting for one receiver
 };

@@ -4,10 +4,12 @@
 
 namespace canary::notify {
 
-std::optional<Message> Queue::push(Message message) {
+std::optional<Message> Queue::push(Message message, base::MonoTime now) {
   if (!ids_.insert(message.id).second) return {};
-  waiting_.push_back({std::move(message)});
+  waiting_.push_back({std::move(message), now});
   if (waiting_.size() <= pace_.capacity) return {};
+  for (auto place = waiting_.begin(); place != waiting_.end(); ++place)
+    if (place != in_flight_ && place->message.harmless) return take(place);
   const Place oldest = waiting_.begin();
   return take(oldest == in_flight_ ? std::next(oldest) : oldest);
 }
@@ -49,12 +51,11 @@ void Queue::settle(const Outcome& outcome, base::MonoTime now) {
   in_flight_ = waiting_.end();
 }
 
-std::vector<Message> Queue::take_expired(base::WallTime now) {
+std::vector<Message> Queue::take_expired(base::MonoTime now) {
   std::vector<Message> expired;
   for (auto place = waiting_.begin(); place != waiting_.end();) {
     const Place here = place++;
-    if (here != in_flight_ && now - here->message.created >= pace_.give_up)
-      expired.push_back(take(here));
+    if (here != in_flight_ && now - here->since >= pace_.give_up) expired.push_back(take(here));
   }
   return expired;
 }

@@ -29,15 +29,16 @@ class Queue {
  public:
   Queue(const Pace& pace, std::uint64_t seed) : pace_(pace), random_(seed) {}
 
-  /// A message that is there already is not queued again. The oldest message gives way when there
-  /// are `capacity`: it is returned.
-  std::optional<Message> push(Message message);
+  /// A message that is there already is not queued again. When there are more than `capacity`, the
+  /// oldest harmless message gives way, or without one the oldest: it is returned.
+  std::optional<Message> push(Message message, base::MonoTime now);
   /// The message to send now; it is in flight until settle(). Nothing: wait until wake().
   const Message* next(base::MonoTime now);
   /// Of the message in flight: it goes when it was delivered, and waits again when not.
   void settle(const Outcome& outcome, base::MonoTime now);
-  /// Takes out what is too old to be sent.
-  std::vector<Message> take_expired(base::WallTime now);
+  /// Takes out what has waited here for too long. Nobody sets this clock: a message from before a
+  /// restart begins to wait when it is queued again.
+  std::vector<Message> take_expired(base::MonoTime now);
   std::vector<Message> take_all();
 
   /// When next() may have something; nothing when nothing waits.
@@ -49,6 +50,7 @@ class Queue {
  private:
   struct Waiting {
     Message message;
+    base::MonoTime since{};
     unsigned tries = 0;
     bool refused = false;
     base::MonoTime due{};

@@ -13,12 +13,15 @@ using config::NoticeKind;
 
 struct Words {
   std::string_view decision, what, to_do;
+  std::string_view
+      at_zero{};  // what to do when the canary has no traffic, if that is another thing
 };
 
 // {model}, {canary}, {stable}, {before}, {after}, {admin} are filled in.
 constexpr std::array<Words, 22> decisions{{
     {"rung", "{canary} goes down to {after}% of the traffic",
-     "Nothing to do; to take it out at once: canary-gateway rollback {model} --reason \"...\""},
+     "Nothing to do; to take it out at once: canary-gateway rollback {model} --reason \"...\"",
+     "Find the cause; to try again: canary-gateway resume {model} --reason \"...\""},
     {"rung_held", "the gradual rollback of {canary} waits at {after}%",
      "{stable} may not bear the load: look at it first; to take {canary} out all the same: "
      "canary-gateway rollback {model} --reason \"...\""},
@@ -30,7 +33,8 @@ constexpr std::array<Words, 22> decisions{{
     {"watch", "{stable} is watched after the rollback of {canary}",
      "Look at {stable} if it fails: it has all the traffic"},
     {"watched", "the watch after the rollback of {canary} is over",
-     "Find the cause; to try again: canary-gateway resume {model} --reason \"...\""},
+     "Find the cause; to try again: canary-gateway resume {model} --reason \"...\"; where the flag "
+     "or the file took it to 0%, raise that"},
     {"phase", "{canary} goes on to {after}% of the traffic", "Nothing to do"},
     {"promote", "{canary} goes on to {after}% of the traffic, by a person", "Nothing to do"},
     {"complete", "{canary} has completed its plan at {after}%",
@@ -46,10 +50,12 @@ constexpr std::array<Words, 22> decisions{{
     {"reminder", "what is left to do after the rollout of {canary}",
      "Do it, and write the lessons down in the model card"},
     {"complaint", "a complaint about {canary}, which is no trigger",
-     "Look into it; to take the version out: canary-gateway rollback {model} --reason \"...\""},
+     "Look into it; to take the version out: canary-gateway rollback {model} --reason \"...\"",
+     "Look into it; {canary} has no traffic"},
     {"pause", "the rollout of {canary} is paused at {after}%",
      "No phase ends until: canary-gateway resume {model} --reason \"...\""},
-    {"resume", "the rollout of {canary} is resumed at {after}%", "Nothing to do"},
+    {"resume", "the rollout of {canary} is resumed at {after}%", "Nothing to do",
+     "Look at the status: it says what keeps {canary} at 0%"},
     {"attempt", "a new attempt of {canary} begins at {after}%", "Nothing to do"},
     {"flag", "the flag of {canary} was changed, its weight from {before}% to {after}%",
      "Nothing to do"},
@@ -116,10 +122,13 @@ std::string numbers_of(const Notice& notice) {
                     base::format_number(notice.after) + "% of the traffic at " +
                     base::format_time(notice.time) + " (" + notice.mode + ", trigger " +
                     notice.trigger;
-  if (const auto& measured = notice.measured)
-    out += ": " + in_its_unit(measured->criterion, measured->value) + ", limit " +
-           in_its_unit(measured->criterion, measured->limit) + ", " +
+  // Another trigger than the criterion itself (too little data) rests on no value.
+  if (const auto& measured = notice.measured; measured && measured->criterion == notice.trigger) {
+    const std::string value = in_its_unit(measured->criterion, measured->value);
+    const std::string limit = in_its_unit(measured->criterion, measured->limit);
+    out += (value == limit ? ": just over " : ": ") + value + ", limit " + limit + ", " +
            std::to_string(measured->samples) + " samples";
+  }
   return out + ").";
 }
 
@@ -151,7 +160,9 @@ std::string text_of(const Notice& notice, const std::string& status_url) {
       known != decisions.end() ? *known : Words{"", "news of {canary}", "Look at the status"};
   std::string out = notice.model + ": " + filled(words.what, notice, status_url);
   if (!reason.empty()) out.append(": ").append(reason);
-  return out + ". " + filled(words.to_do, notice, status_url) + ". Status: " + status_url;
+  const bool no_traffic = notice.after <= 0 && !words.at_zero.empty();
+  return out + ". " + filled(no_traffic ? words.at_zero : words.to_do, notice, status_url) +
+         ". Status: " + status_url;
 }
 
 }  // namespace canary::notify

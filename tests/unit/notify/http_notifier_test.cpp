@@ -253,12 +253,25 @@ TEST_CASE_METHOD(Fixture,
   CHECK(view(0).dropped == 3);
 }
 
-TEST_CASE_METHOD(Fixture, "a message that is too old is given up") {
-  notifier.use({webhook("http://127.0.0.1:1/")}, status_url);
-  const std::string key = notifier.messages_for(rollback_notice()).at(0).receiver;
-  notifier.send({{"old", key, "{}", clock.wall() - 73h}});
+TEST_CASE_METHOD(Fixture, "a message that has waited for too long is given up") {
+  auto impatient = parts();
+  impatient.pace.give_up = 1ms;
+  HttpNotifier short_lived(std::move(impatient));
+  short_lived.use({webhook("http://127.0.0.1:1/")}, status_url);
+  const std::string key = short_lived.messages_for(rollback_notice()).at(0).receiver;
+  short_lived.send({{"old", key, "{}", clock.wall()}});
   CHECK(wait_settled(1).at(0).first == "old");
-  CHECK(view(0).dropped == 1);
+  CHECK(short_lived.receivers().at(0).dropped == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a message that the wall clock calls too old is sent all the same") {
+  Inbox inbox;
+  notifier.use({webhook(inbox.url())}, status_url);
+  const std::string key = notifier.messages_for(rollback_notice()).at(0).receiver;
+  notifier.send({{"old", key, "{}", clock.wall() - 24h * 365}});
+  inbox.wait_for(1);
+  CHECK(wait_settled(1).at(0).first == "old");
+  CHECK(view(0).delivered == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "the log is a receiver too, and is settled at once") {

@@ -17,7 +17,9 @@ struct Fixture {
   Pace pace;
   Queue queue{Pace{}, 7};
 
-  void push(const std::string& id) { queue.push({id, "r", "body of " + id, clock.wall()}); }
+  void push(const std::string& id) {
+    queue.push({id, "r", "body of " + id, clock.wall()}, clock.mono());
+  }
   /// Which message is sent now, and what comes of it; empty: none is due.
   std::string send(const Outcome& outcome) {
     const Message* message = queue.next(clock.mono());
@@ -142,19 +144,47 @@ TEST_CASE_METHOD(Fixture, "what is older than three days is given up") {
   clock.advance(24h);
   push("young");
   clock.advance(48h - 1s);
-  CHECK(queue.take_expired(clock.wall()).empty());
+  CHECK(queue.take_expired(clock.mono()).empty());
   clock.advance(1s);
-  const auto expired = queue.take_expired(clock.wall());
+  const auto expired = queue.take_expired(clock.mono());
   REQUIRE(expired.size() == 1);
   CHECK(expired[0].id == "old");
   CHECK(send(delivered) == "young");
+}
+
+TEST_CASE_METHOD(Fixture, "a clock that is set makes no message too old") {
+  Queue restarted(Pace{}, 1);
+  // From before a restart, and dated by a clock that was a year ahead or behind.
+  for (const auto age : {-24h * 365, 24h * 365})
+    restarted.push({age < 0h ? "ahead" : "behind", "r", "", clock.wall() - age}, clock.mono());
+  CHECK(restarted.take_expired(clock.mono()).empty());
+  CHECK(restarted.take_expired(clock.mono() + 72h - 1s).empty());
+  CHECK(restarted.take_expired(clock.mono() + 72h).size() == 2);
+}
+
+TEST_CASE("a full queue gives up what decided nothing first") {
+  Pace pace;
+  pace.capacity = 3;
+  Queue queue(pace, 1);
+  const auto push = [&queue](const std::string& id, bool harmless) {
+    const auto dropped = queue.push({id, "r", "", {}, harmless}, {});
+    return dropped ? dropped->id : std::string();
+  };
+  push("rollback", false);
+  push("complaint 1", true);
+  push("complaint 2", true);
+  CHECK(push("complaint 3", true) == "complaint 1");
+  CHECK(push("verified", false) == "complaint 2");
+  CHECK(push("complaint 4", true) == "complaint 3");
+  CHECK(push("watched", false) == "complaint 4");
+  CHECK(push("resume", false) == "rollback");
 }
 
 TEST_CASE("a full queue gives up its oldest message, but not the one on its way") {
   Pace pace;
   pace.capacity = 2;
   Queue queue(pace, 1);
-  const auto push = [&queue](const std::string& id) { return queue.push({id, "r", "", {}}); };
+  const auto push = [&queue](const std::string& id) { return queue.push({id, "r", "", {}}, {}); };
   CHECK_FALSE(push("a"));
   CHECK_FALSE(push("b"));
   const auto first = push("c");

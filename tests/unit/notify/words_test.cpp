@@ -1,6 +1,7 @@
 #include "notify/words.hpp"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "unit/notify/notices.hpp"
 
@@ -36,12 +37,23 @@ TEST_CASE("a rollback by a person, down the ladder, has no measurement") {
 
 TEST_CASE("a measurement is told in the unit people think in") {
   Notice notice = rollback_notice();
-  notice.measured = {"latency_p95", 0.3214, 0.3, 1000};
+  const auto measured = [&notice](const char* criterion, double value, double limit,
+                                  std::uint64_t samples) {
+    notice.trigger = criterion;
+    notice.measured = {criterion, value, limit, samples};
+  };
+  measured("latency_p95", 0.3214, 0.3, 1000);
   CHECK(text_of(notice, "").find(": 321.4 ms, limit 300 ms, 1000 samples)") != std::string::npos);
-  notice.measured = {"quality_degradation", 0.2, 0.15, 10};
+  // Its slow requests still wait: that they are slower than the limit is all that is known.
+  measured("latency_p95", std::nextafter(0.3, 1), 0.3, 20);
+  CHECK(text_of(notice, "").find(": just over 300 ms, limit 300 ms, 20") != std::string::npos);
+  measured("quality_degradation", 0.2, 0.15, 10);
   CHECK(text_of(notice, "").find(": 20%, limit 15%, 10 samples)") != std::string::npos);
-  notice.measured = {"something", 7, 5, 1};
+  measured("something", 7, 5, 1);
   CHECK(text_of(notice, "").find(": 7, limit 5, 1 samples)") != std::string::npos);
+  // What was measured did not decide.
+  notice.trigger = "insufficient_data";
+  CHECK(text_of(notice, "").find("trigger insufficient_data).") != std::string::npos);
 }
 
 TEST_CASE("the stable version is named without the model's name and separator in front") {
@@ -86,7 +98,8 @@ TEST_CASE("every other decision is one line that says what to do") {
        "traffic. Status: u/internal/status"},
       {NoticeKind::step, "watched",
        "m: the watch after the rollback of v2 is over: why. Find the cause; to try again: "
-       "canary-gateway resume m --reason \"...\". Status: u/internal/status"},
+       "canary-gateway resume m --reason \"...\"; where the flag or the file took it to 0%, raise "
+       "that. Status: u/internal/status"},
       {NoticeKind::phase, "phase",
        "m: v2 goes on to 25% of the traffic: why. Nothing to do. Status: u/internal/status"},
       {NoticeKind::phase, "promote",
@@ -138,6 +151,18 @@ TEST_CASE("every other decision is one line that says what to do") {
     notice.canary = "v2";
     CHECK(text_of(notice, "u/internal/status") == row.text);
   }
+}
+
+TEST_CASE("what to do is something that works in the state it is said in") {
+  const auto at_zero = [](NoticeKind kind, const char* decision) {
+    Notice notice = notice_of(kind, decision, "why");
+    notice.after = 0;
+    return text_of(notice, "");
+  };
+  // Latched by then: there is nothing left to roll back.
+  CHECK(at_zero(NoticeKind::step, "rung").find("canary-gateway resume") != std::string::npos);
+  CHECK(at_zero(NoticeKind::complaint, "complaint").find("canary-gateway") == std::string::npos);
+  CHECK(at_zero(NoticeKind::command, "resume").find("Look at the status") != std::string::npos);
 }
 
 TEST_CASE("a reason of several lines is told in one") {
