@@ -115,9 +115,19 @@ Decision Step::operator()(const Resume& event) {
                                          " is neither rolled back nor paused: there is nothing "
                                          "to resume");
   State next = state_;
-  if (state_.latched || on_ladder(state_)) open(next);
+  const bool rolled_back = state_.latched || on_ladder(state_);
+  if (rolled_back && state_.paused && !event.names_rollback) {
+    next.paused = false;
+    return harmless(noted(std::move(next), "resume",
+                          "the pause is over, ended" + by(event.actor) + "; " + state_.canary +
+                              " stays rolled back (" + state_.reason + "). " + how_to_open(false),
+                          event.actor.name));
+  }
+  if (rolled_back) open(next);
   next.paused = false;
-  return changed(std::move(next), "resume", event.actor.name, "resumed" + by(event.actor));
+  Decision decision =
+      changed(std::move(next), "resume", event.actor.name, "resumed" + by(event.actor));
+  return rolled_back ? decision : harmless(std::move(decision));
 }
 
 Decision Step::operator()(const Promote& event) {
@@ -131,9 +141,17 @@ Decision Step::operator()(const Promote& event) {
     return refused(event.actor.name, state_.model + " has no plan: there is no phase to end");
   if (state_.status == Status::complete)
     return refused(event.actor.name, state_.canary + " has completed its plan already");
-  if (effective() == 0)
+  if (const Weight weight = weigh(file_, state_); weight.effective == 0)
+    return refused(event.actor.name, state_.canary + " has no traffic: " + how_to_raise(weight));
+  if (!event.names_phase && !is_measured(state_))
     return refused(event.actor.name,
-                   state_.canary + " has no traffic: raise the file's percentage or the flag");
+                   phase_text(state_, rules_.plan) +
+                       " has not been measured since it began: there was not enough traffic to "
+                       "judge any of its time. To end it all the same, say which phase you mean: "
+                       "`canary-gateway promote " +
+                       state_.model +
+                       " --reason ...` does so; the API takes `expect: {\"phase\": " +
+                       std::to_string(state_.phase) + "}`");
   return next_phase(state_, "promote", event.actor.name, "promoted" + by(event.actor));
 }
 
@@ -145,14 +163,14 @@ Decision Step::operator()(const Pause& event) {
   if (state_.paused) return unchanged();
   State next = state_;
   next.paused = true;
-  return changed(std::move(next), "pause", event.actor.name, "paused" + by(event.actor));
+  return harmless(changed(std::move(next), "pause", event.actor.name, "paused" + by(event.actor)));
 }
 
 Decision Step::operator()(const Complaint& event) {
   const std::string what =
       (event.critical ? "critical bug reported" : "complaint") + by(event.actor);
   if (!event.critical || !rules_.critical_bug || state_.latched)
-    return noted(state_, "complaint", what, event.actor.name);
+    return harmless(noted(state_, "complaint", what, event.actor.name));
   if (on_ladder(state_)) return straight_to_zero(event.actor.name, what);
   return roll_back(Mode::immediate, "critical_bug", event.actor.name, what);
 }
@@ -191,10 +209,24 @@ void Step::open(State& state) const {
   start_over(state, rules_.plan);
 }
 
-std::string Step::how_to_open() const {
-  return "To try again, resume it with `canary-gateway resume " + state_.model +
-         " --reason ...` or raise `attempt` above " + std::to_string(state_.attempt) +
-         " in the file.";
+std::string Step::how_to_open(bool paused) const {
+  return "To try again, resume it with `canary-gateway resume " + state_.model + " --reason ...`" +
+         (paused ? " (twice: the first one ends the pause, the second one opens the latch)" : "") +
+         " or raise `attempt` above " + std::to_string(state_.attempt) + " in the file.";
+}
+
+std::string Step::how_to_raise(const Weight& weight) const {
+  switch (weight.limited_by) {
+    case Weight::Limit::file:
+      return "raise its rollout_percentage in the file";
+    case Weight::Limit::flag:
+      return "raise its flag with `canary-gateway set " + state_.canary + " PERCENT`";
+    case Weight::Limit::phase:
+      return "raise the percentage of " + phase_text(state_, rules_.plan) + " in the file";
+    case Weight::Limit::cap:
+      return how_to_open();
+  }
+  return {};
 }
 
 Decision Step::refused(std::string actor, std::string reason) const {
@@ -202,7 +234,7 @@ Decision Step::refused(std::string actor, std::string reason) const {
   return Decision{state_,
                   true,
                   Entry{"refused", std::move(actor), std::move(reason), std::nullopt, weight,
-                        weight, state_.phase},
+                        weight, state_.phase, true},
                   {}};
 }
 

@@ -54,11 +54,13 @@ struct Rollback {  // an operator's: at once, or down the ladder; latches at 0
   Actor actor;
   Mode mode = Mode::immediate;
 };
-struct Resume {  // opens the latch, cap back to full; or ends a pause
+struct Resume {  // ends a pause; or, without one, opens the latch: cap back to full
   Actor actor;
+  bool names_rollback = false;  // whoever asks has said which rollback is meant
 };
 struct Promote {  // ends the present phase, no more
   Actor actor;
+  bool names_phase = false;  // whoever asks has said which phase is meant
 };
 struct Pause {  // no phase ends until resumed
   Actor actor;
@@ -97,6 +99,7 @@ struct Entry {
   std::optional<analysis::Reading> reading;  // what triggered it
   BasisPoints before = 0, after = 0;         // effective weight
   std::uint32_t phase = 0;                   // in which it was decided; 0 without a plan
+  bool harmless = false;  // it moved no weight and no latch: of these there may only be so many
 };
 
 struct Decision {
@@ -119,7 +122,9 @@ struct Decision {
 ///   ignored. A higher file while latched is `refused`: the file's term is what it is, the state
 ///   and the weight do not move, and the entry is the record of it. An edited plan: see fit().
 /// - Rollback latches also at weight 0; while latched it is refused. Resume is refused while there
-///   is neither latch nor ladder nor pause.
+///   is neither latch nor ladder nor pause. With a pause in force it ends the pause alone, unless
+///   it names the rollback: whoever paused may not know of a rollback since.
+/// - Promote is refused in a phase of which nothing was measured yet, unless it names the phase.
 /// - Measured counts the hold clock (then `next` differs without an entry), and ends a phase when
 ///   its hold has passed and every criterion is a success: not while the canary is warming up. A
 ///   failure comes first, in every status.

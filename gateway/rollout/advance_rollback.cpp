@@ -60,7 +60,7 @@ Decision Step::roll_back(Mode mode, const std::string& trigger, std::string acto
   if (rung > 0) {
     next.cap = rung;
     next.rung_spent = base::Duration{};
-    next.rung_waits = next.paused = next.promoted = false;
+    next.rung_waits = next.promoted = false;
     if (const Reading* errors = find(readings, "error_rate")) next.error_rate_then = errors->value;
   } else {
     close(next);
@@ -101,10 +101,11 @@ Decision Step::descend(const Measured& event) {
   if (why.empty()) return next_rung(std::move(next), event.readings);
   if (state_.rung_waits) return quiet(std::move(next));  // said already
   next.rung_waits = true;
-  return changed(
-      std::move(next), "rung_held", "gateway",
-      "stays at " + percent_text(effective()) + ", because stable cannot take more load: " + why +
-          "; `canary-gateway rollback " + state_.model + "` takes it to 0% all the same");
+  return changed(std::move(next), "rung_held", "gateway",
+                 "stays at " + percent_text(effective()) +
+                     ", because stable cannot take more load: " + why +
+                     "; `canary-gateway rollback " + state_.model +
+                     " --reason ...` takes it to 0% all the same");
 }
 
 Decision Step::next_rung(State next, const std::vector<Reading>& readings) {

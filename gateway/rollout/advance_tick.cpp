@@ -94,7 +94,8 @@ Decision Step::end_of_tick(State next, const std::vector<Reading>& readings) {
     }
     case PhaseVerdict::Kind::ends:
       if (rules_.plan->advance == config::Plan::Advance::manual) {
-        verdict.reason += "; it waits for `canary-gateway promote " + state_.model + "`";
+        verdict.reason +=
+            "; it waits for `canary-gateway promote " + state_.model + " --reason ...`";
         return entered(Status::gate, "gate");
       }
       return next_phase(std::move(next), "phase", "gateway", verdict.reason);

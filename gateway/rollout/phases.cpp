@@ -75,6 +75,11 @@ void count(State& state, const config::Phase& phase, BasisPoints effective, base
   if (!readings.empty() && std::all_of(readings.begin(), readings.end(), enough)) add(state.judged);
 }
 
+bool is_measured(const State& state) {
+  return state.judged > base::Duration{} || state.status == Status::held ||
+         state.status == Status::gate;
+}
+
 PhaseVerdict judge_phase(const State& state, const config::Plan& plan,
                          const std::vector<Reading>& readings) {
   using Kind = PhaseVerdict::Kind;

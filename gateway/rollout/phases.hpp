@@ -30,6 +30,10 @@ std::string phase_text(const State& state, const std::optional<config::Plan>& pl
 void count(State& state, const config::Phase& phase, BasisPoints effective, base::Duration elapsed,
            const std::vector<analysis::Reading>& readings);
 
+/// Whether any of the present phase's time was judged, or all of it has passed: what a `promote`
+/// that does not name the phase rests on.
+bool is_measured(const State& state);
+
 struct PhaseVerdict {
   enum class Kind : std::uint8_t { goes_on, ends, held, insufficient };
   Kind kind = Kind::goes_on;

@@ -50,7 +50,9 @@ class Step {
   void begin_anew_at_zero(State& next) const;
   static void close(State& state);
   void open(State& state) const;
-  std::string how_to_open() const;
+  std::string how_to_open(bool paused) const;
+  std::string how_to_raise(const Weight& weight) const;
+  std::string how_to_open() const { return how_to_open(state_.paused); }
   BasisPoints effective() const { return weigh(file_, state_).effective; }
 
   // What every step ends in.
@@ -66,6 +68,10 @@ class Step {
   /// An entry beside a state whose status and reason stay.
   Decision noted(State next, std::string kind, std::string reason,
                  std::string actor = "gateway") const;
+  static Decision harmless(Decision decision) {
+    if (decision.entry) decision.entry->harmless = true;
+    return decision;
+  }
 
   const Rules& rules_;
   const State& state_;

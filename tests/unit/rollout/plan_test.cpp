@@ -144,22 +144,23 @@ TEST_CASE("a manual plan waits at a gate for promote") {
 
 TEST_CASE("promote ends the present phase, no more, and nothing where there is none to end") {
   Life life;
-  life(Promote{alice});
+  const Promote promote{alice, true};
+  life(promote);
   CHECK(life.state.phase == 2);
-  life(Promote{alice});
+  life(promote);
   CHECK(life.effective() == 10000);
-  CHECK(life(Promote{alice}).entry->kind == "complete");
-  CHECK(life(Promote{alice}).refused);
+  CHECK(life(promote).entry->kind == "complete");
+  CHECK(life(promote).refused);
   life(Rollback{alice});
-  CHECK(life(Promote{alice}).refused);
+  CHECK(life(promote).refused);
 
   Life idle;
   idle(SetFlag{0, alice});
-  CHECK(idle(Promote{alice}).refused);
+  CHECK(idle(promote).refused);
   Life without;
   without.rules.plan.reset();
   without.put_file(1000);
-  CHECK(without(Promote{alice}).refused);
+  CHECK(without(promote).refused);
   CHECK(without(Pause{alice}).refused);
 }
 
@@ -173,7 +174,7 @@ TEST_CASE("a trigger is never ignored: at a gate, paused, held, complete") {
     if (status == Status::paused) life(Pause{alice});
     if (status == Status::held) life.tick(10s, starved());
     if (status == Status::complete)
-      for (int i = 0; i < 3; ++i) life(Promote{alice});
+      for (int i = 0; i < 3; ++i) life(Promote{alice, true});
     REQUIRE(life.state.status == status);
     return life;
   };
@@ -276,7 +277,7 @@ TEST_CASE(
 TEST_CASE("a completed canary that is named stable is promoted, an unfinished one is not") {
   Life life;
   CHECK_FALSE(life(NamedStable{}).entry);
-  for (int i = 0; i < 3; ++i) life(Promote{alice});
+  for (int i = 0; i < 3; ++i) life(Promote{alice, true});
   const Decision named = life(NamedStable{});
   REQUIRE(named.entry);
   CHECK(named.entry->kind == "promoted");
@@ -304,7 +305,7 @@ TEST_CASE("a step of the plan is a raise, also where another term hides it") {
   Life life;
   life.put_file(500);
   const State before = life.state;
-  const Decision step = life(Promote{alice});
+  const Decision step = life(Promote{alice, true});
   CHECK(life.effective() == 500);
   CHECK(raises(before, 500, step.next, 500));
 }

@@ -79,11 +79,11 @@ inline Event any_event(base::Random& random, std::uint32_t& attempt_in_file) {
     case 5:
     case 6:
     case 7:
-      return Resume{actor};
+      return Resume{actor, random.below(2) == 0};
     case 8:
       return Pause{actor};
     case 9:
-      return Promote{actor};
+      return Promote{actor, random.below(2) == 0};
     case 10:
       return Complaint{actor, random.below(2) == 0};
     case 11:
