@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "log/log.hpp"
+#include "store/command_table.hpp"
 #include "store/journal_open.hpp"
 #include "store/journal_tables.hpp"
 
@@ -17,6 +18,8 @@ namespace canary::store {
 namespace {
 
 constexpr std::size_t queue_capacity = 4096;
+constexpr std::size_t command_queue_capacity = 256;
+constexpr std::size_t group_capacity = 256;
 
 struct Write {
   Journal::Record record;
@@ -26,6 +29,12 @@ struct Write {
     const rollout::State &mine = record.state, &its = other.record.state;
     return mine.model == its.model && mine.canary == its.canary;
   }
+  bool state_alone() const { return !record.row && record.messages.empty(); }
+};
+/// A small change of the tables that is no decision.
+struct Change {
+  std::function<base::Result<void>(Database&)> work;
+  std::function<void(base::Result<void>)> done;
 };
 struct Read {
   std::string model;
@@ -36,7 +45,7 @@ struct Work {
   std::function<base::Result<void>()> work;
   std::function<void(base::Result<void>)> done;
 };
-using Job = std::variant<Write, Read, Work>;
+using Job = std::variant<Write, Change, Read, Work>;
 
 }  // namespace
 
@@ -47,6 +56,8 @@ struct Journal::Impl {
   const Options options;
   Database database;
   std::uint64_t submitted = 0;  // control thread
+  std::atomic<std::size_t> commands_queued = 0;
+  std::uint64_t rows_written = 0;
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<Job> queue;
@@ -57,9 +68,13 @@ struct Journal::Impl {
   std::thread thread;
 
   void submit(Job job);
+  bool put_into_queue(Job& job);
   void run();
   std::deque<Job> take();
+  bool perform_together(std::deque<Job>& jobs);
+  void shorten_history(std::size_t rows);
   void perform(Write write);
+  void perform(const Change& change) { change.done(change.work(database)); }
   void perform(const Work& work) { work.done(work.work()); }
   void perform(const Read& read) { read.done(read_history(database, read.model, read.limit)); }
   base::Result<void> attempt(const Write& write);
@@ -82,7 +97,11 @@ void Journal::Impl::run() {
   for (;;) {
     auto jobs = take();
     if (jobs.empty() && !flush_backlog()) pause = std::min(pause * 2, options.longest_pause);
-    for (auto& job : jobs) std::visit([this](auto& work) { perform(std::move(work)); }, job);
+    while (!jobs.empty()) {
+      if (perform_together(jobs)) continue;
+      std::visit([this](auto& work) { perform(std::move(work)); }, jobs.front());
+      jobs.pop_front();
+    }
     const std::lock_guard lock(mutex);
     if (ending && queue.empty()) break;
   }
@@ -95,10 +114,52 @@ base::Result<void> Journal::Impl::attempt(const Write& write) {
   auto result = options.refuse && options.refuse() ? base::Error("the disk takes no write")
                                                    : store::write(database, write.record);
   const bool was_healthy = healthy.exchange(result.has_value());
+  if (result && write.record.row) shorten_history(1);
   if (!result && was_healthy)
     log::error("state_not_durable", {{"error", result.error().message()}});
   if (result && !was_healthy) log::info("state_durable");
   return result;
+}
+
+/// The writes at the front of the queue in one transaction, so that a decision waits for two syncs
+/// of the disk however many are before it. False when there are none, or the disk did not take
+/// them: then they are performed one by one.
+bool Journal::Impl::perform_together(std::deque<Job>& jobs) {
+  if (!backlog.empty() || (options.refuse && options.refuse())) return false;
+  std::size_t count = 0, rows = 0;
+  while (
+      count < std::min(jobs.size(), group_capacity) &&
+      (std::holds_alternative<Write>(jobs[count]) || std::holds_alternative<Change>(jobs[count])))
+    ++count;
+  if (count < 2) return false;
+  const Transaction transaction(database);
+  if (!transaction.begun()) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto* write = std::get_if<Write>(&jobs[i]);
+    const auto written =
+        write ? write_record(database, write->record) : std::get<Change>(jobs[i]).work(database);
+    if (!written) return false;
+    if (write && write->record.row) ++rows;
+  }
+  if (!transaction.commit()) return false;
+  if (!healthy.exchange(true)) log::info("state_durable");
+  for (; count > 0; --count) {
+    const auto* write = std::get_if<Write>(&jobs.front());
+    (write ? write->done : std::get<Change>(jobs.front()).done)({});
+    jobs.pop_front();
+  }
+  shorten_history(rows);
+  return true;
+}
+
+/// Counting takes a moment, so it is done now and then.
+void Journal::Impl::shorten_history(std::size_t rows) {
+  constexpr std::uint64_t every = 64;
+  const auto before = rows_written / every;
+  rows_written += rows;
+  if (rows_written / every == before) return;
+  if (auto done = store::shorten_history(database, options.history); !done)
+    log::warn("history_not_shortened", {{"error", done.error().message()}});
 }
 
 /// False when the oldest failed lowering fails again.
@@ -138,18 +199,37 @@ void Journal::Impl::keep(Write write) {
   backlog.erase(oldest);
 }
 
-void Journal::Impl::submit(Job job) {
-  ++submitted;
-  {
-    const std::lock_guard lock(mutex);
-    const auto* write = std::get_if<Write>(&job);
-    const bool must = write != nullptr && write->retry;  // bounded by keep()
-    if (must || queue.size() < queue_capacity) {
-      queue.push_back(std::move(job));
-      wake.notify_one();
-      return;
+/// A state alone takes the place of the one before it, if that is the rollout's last in the queue.
+bool Journal::Impl::put_into_queue(Job& job) {
+  auto* write = std::get_if<Write>(&job);
+  if (write != nullptr && write->state_alone()) {
+    for (auto place = queue.rbegin(); place != queue.rend(); ++place) {
+      auto* before = std::get_if<Write>(&*place);
+      if (before == nullptr || !before->same_rollout(*write)) continue;
+      if (!before->state_alone() || before->retry != write->retry) break;
+      before->record.state = std::move(write->record.state);
+      before->done = [first = std::move(before->done),
+                      second = std::move(write->done)](const base::Result<void>& result) {
+        first(result);
+        second(result);
+      };
+      return true;
     }
   }
+  const bool must = write != nullptr && write->retry;  // bounded by keep()
+  if (!must && queue.size() >= queue_capacity) return false;
+  queue.push_back(std::move(job));
+  return true;
+}
+
+void Journal::Impl::submit(Job job) {
+  ++submitted;
+  bool taken = false;
+  {
+    const std::lock_guard lock(mutex);
+    taken = put_into_queue(job);
+  }
+  if (taken) return wake.notify_one();
   std::visit([](auto& work) { work.done(base::Error("the state's writer is overloaded")); }, job);
 }
 
@@ -182,6 +262,7 @@ base::Result<Journal::Opened> Journal::open(const std::filesystem::path& state_d
   result.journal.reset(new Journal(std::move(impl)));
   result.states = std::move(opened->states);
   result.outbox = std::move(opened->outbox);
+  result.commands = std::move(opened->commands);
   result.first_start = opened->first_start;
   result.lost = opened->lost;
   result.kept_aside = std::move(opened->kept_aside);
@@ -194,13 +275,29 @@ void Journal::commit(Record record, bool retry, std::function<void(base::Result<
 }
 
 void Journal::settle(const std::string& id, const std::string& receiver) {
-  perform(
-      [impl = impl_.get(), id, receiver] { return remove_message(impl->database, id, receiver); },
+  impl_->submit(Change{
+      [id, receiver](Database& database) { return remove_message(database, id, receiver); },
       [id, receiver](const base::Result<void>& removed) {
         if (!removed)
           log::warn("message_not_forgotten",
                     {{"id", id}, {"receiver", receiver}, {"error", removed.error().message()}});
-      });
+      }});
+}
+
+void Journal::remember(CommandRow command) {
+  if (impl_->commands_queued >= command_queue_capacity) return;
+  ++impl_->commands_queued;
+  impl_->submit(
+      Change{[command = std::move(command)](Database& database) {
+               return write_command(database, command);
+             },
+             // Only the next start would have known of it: no decision rests on it.
+             [impl = impl_.get()](const base::Result<void>&) { --impl->commands_queued; }});
+}
+
+void Journal::forget_command(const std::string& key) {
+  impl_->submit(Change{[key](Database& database) { return remove_command(database, key); },
+                       [](const base::Result<void>&) {}});
 }
 
 void Journal::perform(std::function<base::Result<void>()> work,

@@ -26,13 +26,26 @@ struct HistoryRow {
   rollout::Entry entry;
 };
 
-/// A message that has to reach a receiver, kept until it did. The oldest give way to new ones
-/// beyond outbox_capacity.
+/// The history keeps this many rows. Then the oldest harmless one goes (rollout::Entry), and only
+/// without one the oldest decision.
+inline constexpr std::size_t history_capacity = 100'000;
+
+/// A message that has to reach a receiver, kept until it did. Beyond outbox_capacity the oldest
+/// harmless one gives way, and only without one the oldest of all.
 struct OutboxRow {
   std::string id, receiver, body;
   base::WallTime created{};
+  bool harmless = false;
 };
 inline constexpr std::size_t outbox_capacity = 10'000;
+
+/// A command that was sent with a key of its own, and what it was answered; status 0: not yet.
+struct CommandRow {
+  std::string key, fingerprint;
+  int status = 0;
+  std::string body;
+};
+inline constexpr std::size_t command_capacity = 10'000;
 
 class Journal {
  public:
@@ -40,6 +53,7 @@ class Journal {
     std::unique_ptr<Journal> journal;
     std::vector<rollout::State> states;  // everything remembered, in no order
     std::vector<OutboxRow> outbox;       // not yet delivered, oldest first
+    std::vector<CommandRow> commands;    // the oldest first
     bool first_start = false;            // the database did not exist
     bool lost = false;                   // it was corrupt: kept aside, a new one was begun
     std::string kept_aside;              // its new name, when lost
@@ -50,6 +64,7 @@ class Journal {
     std::function<bool()> refuse;  // on the writer thread: the disk takes no write now
     // Between attempts to write what was refused; doubled up to longest_pause.
     std::chrono::milliseconds first_pause{1000}, longest_pause{16000};
+    std::size_t history = history_capacity;
   };
   /// Opens, checks (PRAGMA integrity_check) and migrates. An error means: no database can be had
   /// at all (for instance a full disk at first start).
@@ -72,6 +87,11 @@ class Journal {
   /// Forgets a message: it was delivered, or given up. A failure is logged; the message is then
   /// sent again after the next start.
   void settle(const std::string& id, const std::string& receiver);
+
+  /// Remembers a command, or its answer. Before the command's own commit() it is on the disk before
+  /// the decision is. Without room for it (too many are on their way, a full disk) it is not kept.
+  void remember(CommandRow command);
+  void forget_command(const std::string& key);
 
   /// Other disk work of the state directory, on the writer thread in the order of the calls: the
   /// control thread never waits for a disk.

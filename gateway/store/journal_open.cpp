@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <system_error>
 
+#include "store/command_table.hpp"
 #include "store/files.hpp"
 #include "store/journal_tables.hpp"
 
@@ -84,6 +85,9 @@ base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_di
     auto outbox = read_outbox(*database);
     if (!outbox) return outbox.error();
     opened.outbox = std::move(*outbox);
+    auto commands = read_commands(*database);
+    if (!commands) return commands.error();
+    opened.commands = std::move(*commands);
     opened.database = std::move(*database);
     if (auto synced = sync_directory(state_dir); !synced) return synced.error();
     return opened;

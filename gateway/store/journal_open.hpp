@@ -14,6 +14,7 @@ struct OpenedDatabase {
   Database database;
   std::vector<rollout::State> states;
   std::vector<OutboxRow> outbox;
+  std::vector<CommandRow> commands;
   bool first_start = false;
   bool lost = false;
   std::string kept_aside;

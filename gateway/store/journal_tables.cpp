@@ -43,6 +43,13 @@ constexpr std::array migrations{
        CREATE TABLE outbox (
          seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, receiver TEXT NOT NULL,
          body TEXT NOT NULL, created_ns INTEGER NOT NULL, UNIQUE (id, receiver));)",
+    R"(ALTER TABLE history ADD COLUMN harmless INTEGER NOT NULL DEFAULT 0;
+       UPDATE history SET harmless=1 WHERE kind IN ('complaint', 'refused', 'pause');
+       CREATE INDEX history_harmless ON history (id) WHERE harmless=1;
+       ALTER TABLE outbox ADD COLUMN harmless INTEGER NOT NULL DEFAULT 0;
+       CREATE TABLE command (
+         seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
+         fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL);)",
 };
 
 std::int64_t nanoseconds(base::WallTime time) {
@@ -97,15 +104,15 @@ base::Result<void> write_row(Database& database, const HistoryRow& row) {
   Statement statement(
       database,
       "INSERT INTO history (time_ns, model, canary, generation, kind, actor, reason,"
-      " weight_before, weight_after, phase, criterion, verdict, value, success_limit,"
+      " weight_before, weight_after, phase, harmless, criterion, verdict, value, success_limit,"
       " trigger_limit, samples, explanation)"
-      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   const rollout::Entry& entry = row.entry;
   statement.bind(nanoseconds(row.time)).bind(row.model).bind(row.canary);
   statement.bind(static_cast<std::int64_t>(row.generation));
   statement.bind(entry.kind).bind(entry.actor).bind(entry.reason);
   statement.bind(std::int64_t{entry.before}).bind(std::int64_t{entry.after});
-  statement.bind(std::int64_t{entry.phase});
+  statement.bind(std::int64_t{entry.phase}).bind(std::int64_t{entry.harmless});
   if (entry.reading) {
     const analysis::Reading& reading = *entry.reading;
     statement.bind(reading.criterion).bind(static_cast<std::int64_t>(reading.verdict));
@@ -113,27 +120,43 @@ base::Result<void> write_row(Database& database, const HistoryRow& row) {
     statement.bind(static_cast<std::int64_t>(reading.samples)).bind(reading.reason);
   }  // parameters that are not bound are NULL
   if (statement.step() == Statement::Step::failed) return database.error("write the history");
-
-  Statement prune(database, "DELETE FROM history WHERE id <= ?");
-  prune.bind(std::int64_t{sqlite3_last_insert_rowid(database.get())} - history_capacity);
-  if (prune.step() == Statement::Step::failed) return database.error("shorten the history");
   return {};
+}
+
+/// How many rows the table has beyond `capacity`.
+base::Result<std::int64_t> surplus(Database& database, const char* count, std::size_t capacity) {
+  Statement statement(database, count);
+  if (statement.step() != Statement::Step::row) return database.error("count the rows");
+  return std::max<std::int64_t>(statement.integer(0) - static_cast<std::int64_t>(capacity), 0);
+}
+
+/// Removes up to `rows`; how many there were.
+base::Result<std::int64_t> remove_oldest(Database& database, const char* sql, std::int64_t rows) {
+  Statement statement(database, sql);
+  statement.bind(rows);
+  if (statement.step() == Statement::Step::failed) return database.error("remove the oldest rows");
+  return std::int64_t{sqlite3_changes(database.get())};
 }
 
 base::Result<void> write_messages(Database& database, const std::vector<OutboxRow>& messages) {
   for (const OutboxRow& message : messages) {
     Statement statement(database,
-                        "INSERT OR IGNORE INTO outbox (id, receiver, body, created_ns)"
-                        " VALUES (?,?,?,?)");
+                        "INSERT OR IGNORE INTO outbox (id, receiver, body, created_ns, harmless)"
+                        " VALUES (?,?,?,?,?)");
     statement.bind(message.id).bind(message.receiver).bind(message.body);
-    statement.bind(nanoseconds(message.created));
+    statement.bind(nanoseconds(message.created)).bind(std::int64_t{message.harmless});
     if (statement.step() == Statement::Step::failed) return database.error("write a message");
   }
   if (messages.empty()) return {};
-  Statement prune(database, "DELETE FROM outbox WHERE seq <= (SELECT MAX(seq) FROM outbox) - ?");
-  prune.bind(static_cast<std::int64_t>(outbox_capacity));
-  if (prune.step() == Statement::Step::failed) return database.error("shorten the outbox");
-  return {};
+  const auto surplus_rows = surplus(database, "SELECT COUNT(*) FROM outbox", outbox_capacity);
+  if (!surplus_rows) return surplus_rows.error();
+  if (*surplus_rows == 0) return {};
+  const auto removed =
+      remove_oldest(database,
+                    "DELETE FROM outbox WHERE seq IN"
+                    " (SELECT seq FROM outbox ORDER BY harmless DESC, seq LIMIT ?)",
+                    *surplus_rows);
+  return removed ? base::Result<void>() : removed.error();
 }
 
 HistoryRow row_from(const Statement& statement) {
@@ -247,26 +270,47 @@ base::Result<std::vector<State>> read_states(Database& database) {
   }
 }
 
-base::Result<void> write(Database& database, const Journal::Record& record) {
-  if (auto begun = database.exec("BEGIN IMMEDIATE"); !begun) return begun;
+base::Result<void> write_record(Database& database, const Journal::Record& record) {
   base::Result<void> written = write_state(database, record.state);
   if (written && record.row) written = write_row(database, *record.row);
   if (written) written = write_messages(database, record.messages);
-  if (written) written = database.exec("COMMIT");
-  // SQLite has rolled back by itself after some failures (a full disk), after others not.
-  if (!written && sqlite3_get_autocommit(database.get()) == 0) (void)database.exec("ROLLBACK");
   return written;
+}
+
+base::Result<void> write(Database& database, const Journal::Record& record) {
+  const Transaction transaction(database);
+  if (!transaction.begun()) return database.error("begin a transaction");
+  const auto written = write_record(database, record);
+  return written ? transaction.commit() : written;
+}
+
+base::Result<void> shorten_history(Database& database, std::size_t capacity) {
+  const auto rows = surplus(database, "SELECT COUNT(*) FROM history", capacity);
+  if (!rows) return rows.error();
+  if (*rows == 0) return {};
+  const auto removed =
+      remove_oldest(database,
+                    "DELETE FROM history WHERE id IN"
+                    " (SELECT id FROM history WHERE harmless=1 ORDER BY id LIMIT ?)",
+                    *rows);
+  if (!removed) return removed.error();
+  if (*removed == *rows) return {};
+  const auto more = remove_oldest(
+      database, "DELETE FROM history WHERE id IN (SELECT id FROM history ORDER BY id LIMIT ?)",
+      *rows - *removed);
+  return more ? base::Result<void>() : more.error();
 }
 
 base::Result<std::vector<OutboxRow>> read_outbox(Database& database) {
   std::vector<OutboxRow> rows;
-  Statement statement(database, "SELECT id, receiver, body, created_ns FROM outbox ORDER BY seq");
+  Statement statement(database,
+                      "SELECT id, receiver, body, created_ns, harmless FROM outbox ORDER BY seq");
   for (;;) {
     const auto step = statement.step();
     if (step == Statement::Step::done) return rows;
     if (step == Statement::Step::failed) return database.error("read the outbox");
-    rows.push_back(
-        {statement.text(0), statement.text(1), statement.text(2), wall_time(statement.integer(3))});
+    rows.push_back({statement.text(0), statement.text(1), statement.text(2),
+                    wall_time(statement.integer(3)), statement.integer(4) != 0});
   }
 }
 
@@ -291,8 +335,7 @@ base::Result<std::vector<HistoryRow>> read_history(Database& database, const std
                       " weight_before, weight_after, criterion, verdict, value, success_limit,"
                       " trigger_limit, samples, explanation, phase FROM history WHERE model = ?2"
                       " ORDER BY id DESC LIMIT ?1");
-  statement.bind(static_cast<std::int64_t>(
-      std::min<std::size_t>(limit, static_cast<std::size_t>(history_capacity))));
+  statement.bind(static_cast<std::int64_t>(std::min<std::size_t>(limit, history_capacity)));
   if (!model.empty()) statement.bind(model);
   for (;;) {
     const auto step = statement.step();

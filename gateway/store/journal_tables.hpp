@@ -18,6 +18,10 @@ base::Result<std::int64_t> table_version(Database& database);
 base::Result<std::vector<rollout::State>> read_states(Database& database);
 /// The state, its row and its messages in one transaction.
 base::Result<void> write(Database& database, const Journal::Record& record);
+/// The same within a transaction that was begun.
+base::Result<void> write_record(Database& database, const Journal::Record& record);
+/// Removes the oldest harmless rows beyond `capacity`, and without them the oldest of all.
+base::Result<void> shorten_history(Database& database, std::size_t capacity);
 /// Oldest first.
 base::Result<std::vector<OutboxRow>> read_outbox(Database& database);
 base::Result<void> remove_message(Database& database, const std::string& id,
@@ -25,8 +29,5 @@ base::Result<void> remove_message(Database& database, const std::string& id,
 /// Newest first.
 base::Result<std::vector<HistoryRow>> read_history(Database& database, const std::string& model,
                                                    std::size_t limit);
-
-/// The history keeps this many rows.
-inline constexpr std::int64_t history_capacity = 100'000;
 
 }  // namespace canary::store

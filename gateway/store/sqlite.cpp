@@ -29,6 +29,11 @@ bool Database::corrupt() const {
   return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
+Transaction::~Transaction() {
+  // SQLite has rolled back by itself after some failures (a full disk), after others not.
+  if (begun_ && sqlite3_get_autocommit(database_.get()) == 0) (void)database_.exec("ROLLBACK");
+}
+
 Statement::Statement(const Database& database, const char* sql) {
   sqlite3_stmt* raw = nullptr;
   failed_ = sqlite3_prepare_v2(database.get(), sql, -1, &raw, nullptr) != SQLITE_OK;

@@ -36,6 +36,22 @@ class Database {
   std::unique_ptr<sqlite3, Close> db_;
 };
 
+/// Ends what was begun: what is not committed is taken back.
+class Transaction {
+ public:
+  explicit Transaction(Database& database)
+      : database_(database), begun_(database.exec("BEGIN IMMEDIATE").has_value()) {}
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  bool begun() const { return begun_; }
+  base::Result<void> commit() const { return database_.exec("COMMIT"); }
+
+ private:
+  Database& database_;
+  bool begun_;
+};
+
 class Statement {
  public:
   Statement(const Database& database, const char* sql);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -189,6 +190,83 @@ TEST_CASE("what a rehearsal's disk refuses fails, or is written when it does not
   const auto again = open(dir.path());
   REQUIRE(again.states.size() == 1);
   CHECK(again.states[0].canary == "m_v2");
+}
+
+TEST_CASE("the history is bounded: what decided nothing goes first, and only then the oldest") {
+  const TempDir dir;
+  Journal::Options options;
+  options.sync = false;
+  options.history = 200;
+  auto opened = Journal::open(dir.path(), std::move(options));
+  REQUIRE(opened.has_value());
+  const auto write = [&](int count, bool harmless) {
+    for (int i = 0; i < count; ++i) {
+      HistoryRow entry = row("m", std::to_string(i));
+      entry.entry.harmless = harmless;
+      opened->journal->commit({state(), entry, {}}, true, nullptr);
+    }
+  };
+  const auto count = [&](bool harmless) {
+    // What is queued is written before the read.
+    std::promise<std::size_t> found;
+    opened->journal->history("m", 100'000, [&](const auto& rows) {
+      const auto kept = std::count_if(rows->begin(), rows->end(), [&](const auto& each) {
+        return each.entry.kind == (harmless ? "complaint" : "flag");
+      });
+      found.set_value(static_cast<std::size_t>(kept));
+    });
+    return found.get_future().get();
+  };
+  write(100, false);
+  for (int i = 0; i < 1000; ++i) {
+    HistoryRow entry = row("m", "noise");
+    entry.entry.kind = "complaint";
+    entry.entry.harmless = true;
+    opened->journal->commit({state(), entry, {}}, true, nullptr);
+  }
+  CHECK(count(false) == 100);
+  CHECK(count(true) <= 100 + 256);  // it is shortened now and then
+  write(300, false);
+  CHECK(count(true) == 0);
+  CHECK(count(false) >= 200);
+  CHECK(count(false) <= 200 + 256);
+}
+
+TEST_CASE("commits that come together are written together, each with its own answer") {
+  const TempDir dir;
+  auto opened = open(dir.path());
+  std::vector<int> order;
+  std::promise<void> done;
+  constexpr int writes = 600;
+  for (int i = 0; i < writes; ++i)
+    opened.journal->commit({state("v" + std::to_string(i)), row("m", "x"), {}}, i % 2 == 0,
+                           [&order, &done, i](const base::Result<void>& result) {
+                             if (result) order.push_back(i);
+                             if (i == writes - 1) done.set_value();
+                           });
+  done.get_future().get();
+  CHECK(order.size() == writes);
+  CHECK(std::is_sorted(order.begin(), order.end()));
+  opened.journal.reset();
+  CHECK(open(dir.path()).states.size() == writes);
+}
+
+TEST_CASE("commands and their answers are remembered, the oldest forgotten") {
+  const TempDir dir;
+  {
+    auto opened = open(dir.path());
+    opened.journal->remember({"a", "print", 0, ""});
+    opened.journal->remember({"b", "print", 0, ""});
+    opened.journal->remember({"a", "print", 200, "{\"x\":1}"});
+    opened.journal->remember({"c", "print", 409, "no"});
+    opened.journal->forget_command("c");
+  }
+  const auto again = open(dir.path());
+  REQUIRE(again.commands.size() == 2);
+  CHECK(again.commands[0].key == "a");
+  CHECK(again.commands[0].status == 200);
+  CHECK(again.commands[0].body == "{\"x\":1}");
+  CHECK(again.commands[1].status == 0);
 }
 
 TEST_CASE("what is queued when the journal ends is still committed") {
