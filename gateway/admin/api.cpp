@@ -25,7 +25,8 @@ InFlight in_flight(const Backend& backend) {
 
 }  // namespace
 
-Api::Api(Backend backend) : backend_(std::move(backend)) {}
+Api::Api(Backend backend)
+    : backend_(std::move(backend)), keys_(std::exchange(backend_.commands, {})) {}
 
 const std::vector<Api::Route>& Api::routes() {
   static const std::vector<Route> table = {
@@ -69,9 +70,11 @@ void Api::dispatch(const net::HttpRequest& request, bool observe_only, net::Resp
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
     if (route.method == "GET") allowed += ", HEAD";
     if (route.method != method) continue;
-    if (method != "GET")
-      if (auto refused = Gate::refuse_mutation(request)) return call.respond(std::move(*refused));
-    return (this->*route.run)(call);
+    if (method == "GET") return (this->*route.run)(call);
+    if (auto refused = Gate::refuse_mutation(request)) return call.respond(std::move(*refused));
+    return keys_.handle(request, call.respond, [&](net::Respond answer) {
+      (this->*route.run)({call.request, call.path, std::move(answer)});
+    });
   }
   if (allowed.empty())
     return call.fail(404, "not_found", "there is nothing at '" + request.path + "'");
@@ -96,7 +99,10 @@ void Api::model_version(const Call& call) {
 }
 
 void Api::status(const Call& call) {
-  call.respond(json(status_json(backend_.status(), in_flight(backend_), backend_.receivers())));
+  const auto status = backend_.status();
+  auto response = json(status_json(status, in_flight(backend_), backend_.receivers()));
+  response.headers.emplace_back("ETag", status_tag(status));
+  call.respond(std::move(response));
 }
 
 void Api::list_flags(const Call& call) { call.respond(json(flags_json(backend_.status()))); }
@@ -119,64 +125,72 @@ void Api::get_flag(const Call& call) {
     call.respond(json(flag_json(model->weight, model->durable)));
 }
 
+std::optional<Api::Order> Api::order_of(const Call& call,
+                                        std::initializer_list<std::string_view> keys,
+                                        bool reason_required) {
+  const auto fail = [&](const base::Error& error) {
+    call.fail(400, "bad_request", error.message());
+    return std::nullopt;
+  };
+  auto body = JsonBody::read(call.request.body, keys);
+  if (!body) return fail(body.error());
+  auto actor = read_actor(*body, reason_required);
+  if (!actor) return fail(actor.error());
+  auto basis = read_basis(call.request, *body, backend_.status);
+  if (!basis) return fail(basis.error());
+  return Order{std::move(*body), std::move(*actor), std::move(*basis)};
+}
+
 void Api::put_flag(const Call& call) {
-  const auto body = JsonBody::read(call.request.body, {"rollout_percentage", "by", "reason"});
-  if (!body) return call.fail(400, "bad_request", body.error().message());
-  const auto number = body->number("rollout_percentage");
+  auto order = order_of(call, {"rollout_percentage", "by", "reason", "expect"}, false);
+  if (!order) return;
+  const auto number = order->body.number("rollout_percentage");
   if (!number) return call.fail(400, "bad_request", number.error().message());
   const auto percentage = base::to_basis_points(*number);
   if (!percentage)
     return call.fail(400, "bad_request", "rollout_percentage: " + percentage.error().message());
-  auto actor = read_actor(*body, false);
-  if (!actor) return call.fail(400, "bad_request", actor.error().message());
   if (!find_flag(call)) return;
-  backend_.set_flag(call.path[2], *percentage, std::move(*actor),
-                    [respond = call.respond](control::Outcome outcome) {
-                      if (outcome.status != 200) return respond(refused(outcome));
-                      respond(json(flag_json(outcome.weight, outcome.durable)));
-                    });
+  backend_.set_flag(call.path[2], *percentage, std::move(order->actor), answer_flag(call),
+                    std::move(order->basis));
 }
 
 void Api::delete_flag(const Call& call) {
-  const auto body = JsonBody::read(call.request.body, {"by", "reason"});
-  if (!body) return call.fail(400, "bad_request", body.error().message());
-  auto actor = read_actor(*body, false);
-  if (!actor) return call.fail(400, "bad_request", actor.error().message());
-  if (!find_flag(call)) return;
-  backend_.clear_flag(call.path[2], std::move(*actor),
-                      [respond = call.respond](control::Outcome outcome) {
-                        if (outcome.status != 200) return respond(refused(outcome));
-                        respond(json(flag_json(outcome.weight, outcome.durable)));
-                      });
+  auto order = order_of(call, {"by", "reason", "expect"}, false);
+  if (!order || !find_flag(call)) return;
+  backend_.clear_flag(call.path[2], std::move(order->actor), answer_flag(call),
+                      std::move(order->basis));
 }
 
-void Api::command(const Call& call, const Command& run) {
-  const auto body = JsonBody::read(call.request.body, {"reason", "by"});
-  if (!body) return call.fail(400, "bad_request", body.error().message());
-  auto actor = read_actor(*body, true);
-  if (!actor) return call.fail(400, "bad_request", actor.error().message());
-  run(call.path[2], std::move(*actor), answer_command(call));
+control::Done Api::answer_flag(const Call& call) {
+  return [respond = call.respond](const control::Outcome& outcome) {
+    if (outcome.status != 200) return respond(refused(outcome));
+    respond(json(flag_json(outcome.weight, outcome.durable, outcome.message)));
+  };
+}
+
+void Api::command(const Call& call, const Backend::Command& run) {
+  auto order = order_of(call, {"reason", "by", "expect"}, true);
+  if (order)
+    run(call.path[2], std::move(order->actor), answer_command(call), std::move(order->basis));
 }
 
 void Api::rollback(const Call& call) {
-  const auto body = JsonBody::read(call.request.body, {"reason", "by", "mode"});
-  if (!body) return call.fail(400, "bad_request", body.error().message());
-  const auto mode = body->text("mode", 32, "immediate");
+  auto order = order_of(call, {"reason", "by", "mode", "expect"}, true);
+  if (!order) return;
+  const auto mode = order->body.text("mode", 32, "immediate");
   if (!mode) return call.fail(400, "bad_request", mode.error().message());
   if (*mode != "immediate" && *mode != "gradual")
     return call.fail(400, "bad_request",
                      "unknown mode '" + *mode + "' (known: immediate, gradual)");
-  auto actor = read_actor(*body, true);
-  if (!actor) return call.fail(400, "bad_request", actor.error().message());
   backend_.rollback(call.path[2],
                     *mode == "gradual" ? rollout::Mode::gradual : rollout::Mode::immediate,
-                    std::move(*actor), answer_command(call));
+                    std::move(order->actor), answer_command(call), std::move(order->basis));
 }
 
 control::Done Api::answer_command(const Call& call) {
   return [respond = call.respond, model = call.path[2]](const control::Outcome& outcome) {
     if (outcome.status != 200) return respond(refused(outcome));
-    respond(json(command_json(model, outcome.weight, outcome.durable)));
+    respond(json(command_json(model, outcome.weight, outcome.durable, outcome.message)));
   };
 }
 
@@ -185,25 +199,26 @@ void Api::pause(const Call& call) { command(call, backend_.pause); }
 void Api::promote(const Call& call) { command(call, backend_.promote); }
 
 void Api::complaint(const Call& call) {
-  const auto body = JsonBody::read(call.request.body, {"severity", "reason", "by"});
-  if (!body) return call.fail(400, "bad_request", body.error().message());
-  const auto severity = body->text("severity", 32);
+  auto order = order_of(call, {"severity", "reason", "by", "expect"}, true);
+  if (!order) return;
+  const auto severity = order->body.text("severity", 32);
   if (!severity) return call.fail(400, "bad_request", severity.error().message());
   if (*severity != "critical" && *severity != "minor")
     return call.fail(400, "bad_request",
                      "severity: expected critical or minor, found '" + *severity + "'");
-  auto actor = read_actor(*body, true);
-  if (!actor) return call.fail(400, "bad_request", actor.error().message());
-  backend_.complaint(call.path[2], *severity == "critical", std::move(*actor),
-                     answer_command(call));
+  backend_.complaint(call.path[2], *severity == "critical", std::move(order->actor),
+                     answer_command(call), std::move(order->basis));
 }
 
 void Api::reload(const Call& call) {
-  const auto body = JsonBody::read(call.request.body, {"by", "reason"});
-  if (!body) return call.fail(400, "bad_request", body.error().message());
-  auto actor = read_actor(*body, false);
-  if (!actor) return call.fail(400, "bad_request", actor.error().message());
-  backend_.reload(actor->name,
+  const auto order = order_of(call, {"by", "reason"}, false);
+  if (!order) return;
+  if (order->basis.status_is_same && !order->basis.status_is_same())
+    return call.fail(
+        409, "expectation_failed",
+        "decided on a status that has changed since (If-Match): nothing was read; look "
+        "at the status and decide anew");
+  backend_.reload(order->actor.name,
                   [respond = call.respond, status = backend_.status](control::Outcome outcome) {
                     if (outcome.status != 200) return respond(refused(outcome));
                     respond(json(reload_json(status())));

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "admin/backend.hpp"
+#include "admin/command_keys.hpp"
+#include "admin/json_body.hpp"
 #include "admin/metrics.hpp"
 #include "net/http_server.hpp"
 
@@ -50,14 +52,23 @@ class Api {
   void healthz(const Call& call);
   void readyz(const Call& call);
   void metrics(const Call& call);
-  using Command = std::function<void(const std::string&, rollout::Actor, control::Done)>;
-  void command(const Call& call, const Command& run);
+  /// Who asks, why, and on what grounds; answers 400 itself when that cannot be read.
+  struct Order {
+    JsonBody body;
+    rollout::Actor actor;
+    control::Basis basis;
+  };
+  std::optional<Order> order_of(const Call& call, std::initializer_list<std::string_view> keys,
+                                bool reason_required);
+  void command(const Call& call, const Backend::Command& run);
   static control::Done answer_command(const Call& call);
+  static control::Done answer_flag(const Call& call);
   /// The model whose canary has this name; answers 404 itself when there is none.
   std::optional<control::ModelView> find_flag(const Call& call);
 
   Backend backend_;
   MetricsPage metrics_;
+  CommandKeys keys_;
 };
 
 }  // namespace canary::admin

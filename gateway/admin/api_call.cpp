@@ -1,5 +1,7 @@
 #include "admin/api_call.hpp"
 
+#include "admin/operator_name.hpp"
+
 namespace canary::admin {
 namespace {
 
@@ -70,17 +72,21 @@ base::Result<rollout::Actor> read_actor(const JsonBody& body, bool required) {
   if (!by) return by.error();
   const auto reason = body.text("reason", max_reason);
   if (!reason) return reason.error();
-  if (by->empty()) return base::Error("the body needs 'by': who asks for this");
+  auto name = operator_name(*by);
+  if (!name) return name.error();
   if (required && reason->empty()) return base::Error("the body needs 'reason': why this is done");
-  return rollout::Actor{*by, *reason};
+  return rollout::Actor{std::move(*name), *reason};
 }
 
 net::HttpResponse refused(const control::Outcome& outcome) {
   std::string_view code = "refused";
   if (outcome.status == 404) code = "not_found";
-  if (outcome.status == 409) code = "conflict";
+  if (outcome.status == 409) code = outcome.basis_broken ? "expectation_failed" : "conflict";
+  if (outcome.status == 429) code = "too_many";
   if (outcome.status == 503) code = "not_committed";
-  return failure(outcome.status, code, outcome.message);
+  auto response = failure(outcome.status, code, outcome.message);
+  if (outcome.status == 429) response.headers.emplace_back("Retry-After", "1");
+  return response;
 }
 
 }  // namespace canary::admin

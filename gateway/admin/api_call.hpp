@@ -7,6 +7,7 @@
 
 #include "admin/answer.hpp"
 #include "admin/api.hpp"
+#include "admin/basis.hpp"
 #include "admin/json_body.hpp"
 
 namespace canary::admin {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/command_keys.hpp"
 #include "control/controller.hpp"
 #include "control/views.hpp"
 #include "notify/notifier.hpp"
@@ -34,15 +35,19 @@ struct Backend {
 
   std::function<control::StatusView()> status;
   std::function<std::shared_ptr<const traffic::VersionAnswers>()> answers;
-  std::function<void(const std::string& canary, base::BasisPoints, rollout::Actor, control::Done)>
+  /// Of a model, or of a canary's flag.
+  using Command =
+      std::function<void(const std::string& name, rollout::Actor, control::Done, control::Basis)>;
+  std::function<void(const std::string& canary, base::BasisPoints, rollout::Actor, control::Done,
+                     control::Basis)>
       set_flag;
-  std::function<void(const std::string& canary, rollout::Actor, control::Done)> clear_flag;
-  std::function<void(const std::string& model, rollout::Mode, rollout::Actor, control::Done)>
+  Command clear_flag;
+  std::function<void(const std::string& model, rollout::Mode, rollout::Actor, control::Done,
+                     control::Basis)>
       rollback;
-  std::function<void(const std::string& model, rollout::Actor, control::Done)> resume;
-  std::function<void(const std::string& model, rollout::Actor, control::Done)> promote;
-  std::function<void(const std::string& model, rollout::Actor, control::Done)> pause;
-  std::function<void(const std::string& model, bool critical, rollout::Actor, control::Done)>
+  Command resume, promote, pause;
+  std::function<void(const std::string& model, bool critical, rollout::Actor, control::Done,
+                     control::Basis)>
       complaint;
   std::function<void(std::string actor, control::Done)> reload;
   std::function<void(std::string model, std::size_t limit, HistoryDone)> history;
@@ -52,10 +57,12 @@ struct Backend {
   std::function<std::vector<control::EndpointCount>()> endpoints;
   std::function<ProcessCounters()> process;
   std::function<std::vector<notify::ReceiverView>()> receivers;
+  CommandMemory commands{};
 };
 
 /// The backend of a running gateway. `controller` must outlive it.
 Backend backend_of(control::Controller& controller, std::function<ProcessCounters()> process,
-                   std::function<std::vector<notify::ReceiverView>()> receivers);
+                   std::function<std::vector<notify::ReceiverView>()> receivers,
+                   CommandMemory commands);
 
 }  // namespace canary::admin

@@ -9,7 +9,10 @@ namespace {
 
 namespace json = boost::json;
 
-// Boost.JSON's events, collected as a flat object. Returning false stops the parser; `problem` then
+// The one key whose value is an object.
+constexpr std::string_view nested_key = "expect";
+
+// Boost.JSON's events, collected as an object. Returning false stops the parser; `problem` then
 // says why in our words.
 struct FlatObject {
   static constexpr std::size_t max_object_size = 64;
@@ -17,7 +20,9 @@ struct FlatObject {
   static constexpr std::size_t max_key_size = 256;
   static constexpr std::size_t max_string_size = 64 << 10;
 
-  std::map<std::string, JsonBody::Value, std::less<>> values;
+  using Values = std::map<std::string, JsonBody::Value, std::less<>>;
+  Values values;
+  std::map<std::string, Values, std::less<>> objects;
   std::string problem;
   std::string key, partial;
   int depth = 0;
@@ -30,17 +35,28 @@ struct FlatObject {
   bool put(JsonBody::Value value, json::error_code& code) {
     if (depth == 0) return fail("expected a JSON object", code);
     const std::string name = std::exchange(key, {});
-    if (!values.emplace(name, std::move(value)).second)
-      return fail("the key '" + name + "' stands there twice", code);
-    return true;
+    const bool nested = depth == 2;
+    if (!nested && objects.contains(name)) return twice(name, code);
+    auto& place = nested ? objects.find(nested_key)->second : values;
+    return place.emplace(name, std::move(value)).second || twice(name, code);
+  }
+  bool twice(const std::string& name, json::error_code& code) {
+    return fail("the key '" + name + "' stands there twice", code);
   }
 
   bool on_document_begin(json::error_code&) { return true; }
   bool on_document_end(json::error_code&) { return true; }
   bool on_object_begin(json::error_code& code) {
-    return depth++ == 0 || fail("'" + key + "' may not be an object", code);
+    if (depth++ == 0) return true;
+    if (depth > 2 || key != nested_key) return fail("'" + key + "' may not be an object", code);
+    const std::string name = std::exchange(key, {});
+    if (values.contains(name) || !objects.emplace(name, Values()).second) return twice(name, code);
+    return true;
   }
-  bool on_object_end(std::size_t, json::error_code&) { return true; }
+  bool on_object_end(std::size_t, json::error_code&) {
+    if (depth == 2) --depth;
+    return true;
+  }
   bool on_array_begin(json::error_code& code) {
     return fail(depth == 0 ? "expected a JSON object" : "'" + key + "' may not be an array", code);
   }
@@ -87,6 +103,15 @@ std::string list(std::initializer_list<std::string_view> keys) {
   return out;
 }
 
+/// The first key that is not known; empty when all are.
+template <class Map>
+std::string unknown_key(const Map& map, std::initializer_list<std::string_view> known) {
+  for (const auto& [key, value] : map)
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      return "unknown key '" + key + "'";
+  return {};
+}
+
 }  // namespace
 
 base::Result<JsonBody> JsonBody::read(std::string_view text,
@@ -102,10 +127,30 @@ base::Result<JsonBody> JsonBody::read(std::string_view text,
   if (text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
     return base::Error("the body is not JSON: there is text behind the object");
   body.values_ = std::move(parser.handler().values);
-  for (const auto& [key, value] : body.values_)
-    if (std::find(known_keys.begin(), known_keys.end(), key) == known_keys.end())
-      return base::Error("unknown key '" + key + "' in the body (known: " + list(known_keys) + ")");
+  body.objects_ = std::move(parser.handler().objects);
+  std::string unknown = unknown_key(body.values_, known_keys);
+  if (unknown.empty()) unknown = unknown_key(body.objects_, known_keys);
+  if (!unknown.empty())
+    return base::Error(unknown + " in the body (known: " + list(known_keys) + ")");
   return body;
+}
+
+bool JsonBody::is_null(std::string_view key) const {
+  const auto found = values_.find(key);
+  return found != values_.end() && std::holds_alternative<std::monostate>(found->second);
+}
+
+base::Result<std::optional<JsonBody>> JsonBody::object(
+    std::string_view key, std::initializer_list<std::string_view> known_keys) const {
+  if (has(key)) return base::Error("'" + std::string(key) + "' must be an object");
+  const auto found = objects_.find(key);
+  if (found == objects_.end()) return std::optional<JsonBody>();
+  if (auto unknown = unknown_key(found->second, known_keys); !unknown.empty())
+    return base::Error(unknown + " in '" + std::string(key) + "' (known: " + list(known_keys) +
+                       ")");
+  JsonBody object;
+  object.values_ = found->second;
+  return std::optional<JsonBody>(std::move(object));
 }
 
 base::Result<double> JsonBody::number(std::string_view key) const {

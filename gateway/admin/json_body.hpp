@@ -1,9 +1,10 @@
-// Reads a request's body: one flat JSON object of known keys. What a JSON library forgives is an
-// error here: duplicate keys, numbers that are not finite, nesting, unknown keys.
+// Reads a request's body: one JSON object of known keys, flat but for `expect`. What a JSON library
+// forgives is an error here: duplicate keys, numbers that are not finite, nesting, unknown keys.
 #pragma once
 
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,6 +22,12 @@ class JsonBody {
                                      std::initializer_list<std::string_view> known_keys);
 
   bool has(std::string_view key) const { return values_.find(key) != values_.end(); }
+  bool is_null(std::string_view key) const;
+  bool empty() const { return values_.empty(); }
+  /// The object that is this key's value; nothing when the key is missing. An error for another
+  /// value, or an unknown key in it.
+  base::Result<std::optional<JsonBody>> object(
+      std::string_view key, std::initializer_list<std::string_view> known_keys) const;
   /// Required: an error when the key is missing or of another type.
   base::Result<double> number(std::string_view key) const;
   /// A text of one line, at most `max_length` bytes; `fallback` when the key is missing.
@@ -28,7 +35,9 @@ class JsonBody {
                                  std::string fallback = {}) const;
 
  private:
-  std::map<std::string, Value, std::less<>> values_;
+  using Values = std::map<std::string, Value, std::less<>>;
+  Values values_;
+  std::map<std::string, Values, std::less<>> objects_;
 };
 
 }  // namespace canary::admin

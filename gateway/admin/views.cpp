@@ -201,21 +201,24 @@ std::string flags_json(const control::StatusView& status) {
   return out.take();
 }
 
-std::string flag_json(const rollout::Weight& weight, bool durable) {
+std::string flag_json(const rollout::Weight& weight, bool durable, std::string_view message) {
   JsonWriter out;
   out.object([&] {
     write_flag_terms(out, weight);
     out.field("durable", durable);
+    if (!message.empty()) out.field("message", message);
   });
   return out.take();
 }
 
-std::string command_json(const std::string& model, const rollout::Weight& weight, bool durable) {
+std::string command_json(const std::string& model, const rollout::Weight& weight, bool durable,
+                         std::string_view message) {
   JsonWriter out;
   out.object([&] {
     out.field("model", model);
     write_weight(out, weight);
     out.field("durable", durable);
+    if (!message.empty()) out.field("message", message);
   });
   return out.take();
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,9 +23,11 @@ std::string status_json(const control::StatusView& status, const InFlight& in_fl
 /// {"flags":[{"flag","model","rollout_percentage","set","effective","limited_by"}]}
 std::string flags_json(const control::StatusView& status);
 /// {"rollout_percentage","effective","limited_by","durable"}: the answer of GET, PUT and DELETE.
-std::string flag_json(const rollout::Weight& weight, bool durable);
-/// {"model","weight":{...},"durable"}: the answer of resume and rollback.
-std::string command_json(const std::string& model, const rollout::Weight& weight, bool durable);
+/// With `message`, when there is one: what was decided.
+std::string flag_json(const rollout::Weight& weight, bool durable, std::string_view message = {});
+/// {"model","weight":{...},"durable","message"}: the answer of a rollout's commands.
+std::string command_json(const std::string& model, const rollout::Weight& weight, bool durable,
+                         std::string_view message = {});
 std::string reload_json(const control::StatusView& status);
 std::string history_json(const std::vector<store::HistoryRow>& rows);
 std::string ready_json(const control::StatusView& status);

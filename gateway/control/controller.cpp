@@ -57,8 +57,10 @@ struct Controller::Impl {
   void age_promoted(const config::Model& model, base::MonoTime now);
   base::Duration elapsed(Rollout& rollout, const config::Model& model, base::MonoTime now);
   void checkpoint(base::MonoTime now);
-  void command(const std::string& model, const rollout::Event& event, const Done& done);
-  void flag(const std::string& canary, const rollout::Event& event, const Done& done);
+  void command(const std::string& model, const rollout::Event& event, const Basis& basis,
+               const Done& done);
+  void flag(const std::string& canary, const rollout::Event& event, const Basis& basis,
+            const Done& done);
   ModelView view(const config::Model& model) const;
 };
 
@@ -186,7 +188,7 @@ void Controller::Impl::tick_later() {
 }
 
 void Controller::Impl::command(const std::string& name, const rollout::Event& event,
-                               const Done& done) {
+                               const Basis& basis, const Done& done) {
   const config::Model* found = model(name);
   if (found == nullptr) return done(no_such("model", name));
   if (!found->canary) {
@@ -195,11 +197,11 @@ void Controller::Impl::command(const std::string& name, const rollout::Event& ev
     outcome.message = name + " has no canary";
     return done(outcome);
   }
-  runner.command(key_of(*found), event, done);
+  runner.command(key_of(*found), event, basis, done);
 }
 
 void Controller::Impl::flag(const std::string& canary, const rollout::Event& event,
-                            const Done& done) {
+                            const Basis& basis, const Done& done) {
   const config::Model* found = nullptr;
   for (const auto& model : core.config.models) {
     if (!model.canary || model.canary->name != canary) continue;
@@ -212,7 +214,7 @@ void Controller::Impl::flag(const std::string& canary, const rollout::Event& eve
     found = &model;
   }
   if (found == nullptr) return done(no_such("canary version", canary));
-  runner.command(key_of(*found), event, done);
+  runner.command(key_of(*found), event, basis, done);
 }
 
 ModelView Controller::Impl::view(const config::Model& model) const {
@@ -294,34 +296,35 @@ void Controller::reload(std::string actor, Done done) {
 }
 
 void Controller::set_flag(const std::string& canary_version, base::BasisPoints percentage,
-                          rollout::Actor actor, Done done) {
-  impl_->flag(canary_version, rollout::SetFlag{percentage, std::move(actor)}, done);
+                          rollout::Actor actor, Done done, Basis basis) {
+  impl_->flag(canary_version, rollout::SetFlag{percentage, std::move(actor)}, basis, done);
 }
 
-void Controller::clear_flag(const std::string& canary_version, rollout::Actor actor, Done done) {
-  impl_->flag(canary_version, rollout::ClearFlag{std::move(actor)}, done);
+void Controller::clear_flag(const std::string& canary_version, rollout::Actor actor, Done done,
+                            Basis basis) {
+  impl_->flag(canary_version, rollout::ClearFlag{std::move(actor)}, basis, done);
 }
 
 void Controller::rollback(const std::string& model, rollout::Mode mode, rollout::Actor actor,
-                          Done done) {
-  impl_->command(model, rollout::Rollback{std::move(actor), mode}, done);
+                          Done done, Basis basis) {
+  impl_->command(model, rollout::Rollback{std::move(actor), mode}, basis, done);
 }
 
-void Controller::resume(const std::string& model, rollout::Actor actor, Done done) {
-  impl_->command(model, rollout::Resume{std::move(actor)}, done);
+void Controller::resume(const std::string& model, rollout::Actor actor, Done done, Basis basis) {
+  impl_->command(model, rollout::Resume{std::move(actor), basis.rollback.has_value()}, basis, done);
 }
 
-void Controller::promote(const std::string& model, rollout::Actor actor, Done done) {
-  impl_->command(model, rollout::Promote{std::move(actor)}, done);
+void Controller::promote(const std::string& model, rollout::Actor actor, Done done, Basis basis) {
+  impl_->command(model, rollout::Promote{std::move(actor), basis.names_phase()}, basis, done);
 }
 
-void Controller::pause(const std::string& model, rollout::Actor actor, Done done) {
-  impl_->command(model, rollout::Pause{std::move(actor)}, done);
+void Controller::pause(const std::string& model, rollout::Actor actor, Done done, Basis basis) {
+  impl_->command(model, rollout::Pause{std::move(actor)}, basis, done);
 }
 
-void Controller::complaint(const std::string& model, bool critical, rollout::Actor actor,
-                           Done done) {
-  impl_->command(model, rollout::Complaint{std::move(actor), critical}, done);
+void Controller::complaint(const std::string& model, bool critical, rollout::Actor actor, Done done,
+                           Basis basis) {
+  impl_->command(model, rollout::Complaint{std::move(actor), critical}, basis, done);
 }
 
 StatusView Controller::status() const {

@@ -13,6 +13,7 @@
 #include "analysis/quality.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "control/basis.hpp"
 #include "control/health_probes.hpp"
 #include "control/views.hpp"
 #include "notify/notifier.hpp"
@@ -26,13 +27,14 @@
 namespace canary::control {
 
 /// What a command came to. `status` is an HTTP status: 200, 404 (no such model, version), 409
-/// (latched, nothing to do, overtaken by a later decision), 422 (a configuration that is refused),
-/// 503 (a raise that could not be committed).
+/// (latched, nothing to do, overtaken by a later decision, its basis gone), 422 (a configuration
+/// that is refused), 429 (too many that change nothing), 503 (a raise that could not be committed).
 struct Outcome {
   int status = 200;
-  std::string message;     // on failure: what was wrong and what to do
-  rollout::Weight weight;  // after the command
-  bool durable = true;     // false: in force, but not yet committed
+  std::string message;        // on failure: what was wrong and what to do; else what was decided
+  rollout::Weight weight;     // after the command
+  bool durable = true;        // false: in force, but not yet committed
+  bool basis_broken = false;  // of a 409: what it was decided on has changed
 };
 /// Runs once, on the control thread, when the weight is in force on every worker; not at all when
 /// the controller is stopped first.
@@ -98,13 +100,16 @@ class Controller {
 
   void reload(std::string actor, Done done);
   void set_flag(const std::string& canary_version, base::BasisPoints percentage,
-                rollout::Actor actor, Done done);
-  void clear_flag(const std::string& canary_version, rollout::Actor actor, Done done);
-  void rollback(const std::string& model, rollout::Mode mode, rollout::Actor actor, Done done);
-  void resume(const std::string& model, rollout::Actor actor, Done done);
-  void promote(const std::string& model, rollout::Actor actor, Done done);
-  void pause(const std::string& model, rollout::Actor actor, Done done);
-  void complaint(const std::string& model, bool critical, rollout::Actor actor, Done done);
+                rollout::Actor actor, Done done, Basis basis = {});
+  void clear_flag(const std::string& canary_version, rollout::Actor actor, Done done,
+                  Basis basis = {});
+  void rollback(const std::string& model, rollout::Mode mode, rollout::Actor actor, Done done,
+                Basis basis = {});
+  void resume(const std::string& model, rollout::Actor actor, Done done, Basis basis = {});
+  void promote(const std::string& model, rollout::Actor actor, Done done, Basis basis = {});
+  void pause(const std::string& model, rollout::Actor actor, Done done, Basis basis = {});
+  void complaint(const std::string& model, bool critical, rollout::Actor actor, Done done,
+                 Basis basis = {});
 
   StatusView status() const;
   const config::Config& config() const;

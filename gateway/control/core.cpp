@@ -11,6 +11,7 @@ Core::Core(Controller::Parts given)
       rollouts(parts.latch, std::move(parts.remembered)),
       publisher(parts.clock, parts.data_plane, parts.registry),
       measure(parts.quality),
+      telling(parts.notifier),
       resolver(
           parts.io, [this] { publish({}); }, parts.resolve ? parts.resolve : Resolver::ask_system),
       probes(parts.clock, parts.send_probe, base::random_seed()),
@@ -60,7 +61,7 @@ void Core::send(const Messages& messages) const {
 Core::Messages Core::undelivered() const {
   Messages messages;
   for (const auto& row : parts.undelivered)
-    messages.push_back({row.id, row.receiver, row.body, row.created});
+    messages.push_back({row.id, row.receiver, row.body, row.created, row.harmless});
   return messages;
 }
 
@@ -73,14 +74,17 @@ void Core::commit_lowering(const Key& key, const rollout::Decision& decision,
   Rollout& rollout = rollouts.at(key);
   ++rollout.uncommitted;
   const Messages messages = messages_for(key, decision);
-  const bool at_once = !decision.trigger.empty();
-  if (at_once) send(messages);
+  const std::uint64_t place = telling.add(messages);
+  if (!decision.trigger.empty()) telling.tell_until(place);
+  const bool harmless = decision.entry && decision.entry->harmless;
+  if (harmless) entry_limit.begin();
   parts.journal.commit(
       record(key, rollout.state, decision, messages), true,
-      on_control([this, key, messages, at_once,
+      on_control([this, key, place, harmless,
                   committed = std::move(committed)](const base::Result<void>& result) {
         --rollouts.at(key).uncommitted;
-        if (!at_once) send(messages);
+        if (harmless) entry_limit.end();
+        telling.tell_until(place);
         if (result && committed) committed();
         if (!result)
           log::warn(
@@ -102,7 +106,8 @@ store::Journal::Record Core::record(const Key& key, const rollout::State& state,
   record.state = state;
   if (decision.entry) record.row = row(key, *decision.entry);
   for (const auto& message : messages)
-    record.messages.push_back({message.id, message.receiver, message.body, message.created});
+    record.messages.push_back(
+        {message.id, message.receiver, message.body, message.created, message.harmless});
   return record;
 }
 
@@ -116,12 +121,11 @@ void Core::put(const Key& key, base::BasisPoints file, const rollout::Decision& 
   rollout.file = file;
   ++rollout.version;
   if (!decision.refused && decision.entry) rollout.last_refusal.clear();
-  // The return from 0 is judged on its own evidence, whatever took the weight away, and so is each
-  // phase.
-  // And each rung.
-  if ((before == 0) != (rollout.weight().effective == 0) || phase != rollout.state.phase ||
-      cap != rollout.state.cap)
-    measure.restart(key.first, parts.clock.mono());
+  // The return from 0 is judged on its own evidence, whatever took the weight away, and so are each
+  // phase and each rung. What took the weight away stays to be read.
+  const auto after = rollout.weight().effective;
+  if ((before == 0) != (after == 0) || phase != rollout.state.phase || cap != rollout.state.cap)
+    measure.restart(key.first, parts.clock.mono(), before > 0 && after == 0);
 }
 
 void Core::tell(const Key& key, const rollout::Decision& decision) {

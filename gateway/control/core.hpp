@@ -13,12 +13,14 @@
 
 #include "control/controller.hpp"
 #include "control/endpoint_watch.hpp"
+#include "control/entry_limit.hpp"
 #include "control/gate.hpp"
 #include "control/health_probes.hpp"
 #include "control/measure.hpp"
 #include "control/publisher.hpp"
 #include "control/resolver.hpp"
 #include "control/rollouts.hpp"
+#include "control/telling.hpp"
 
 namespace canary::control {
 
@@ -33,6 +35,8 @@ struct Core {
   Publisher publisher;
   Measure measure;
   Gate gate;
+  Telling telling;
+  EntryLimit entry_limit;
   Resolver resolver;
   HealthProbes probes;
   EndpointWatch endpoints;
@@ -74,7 +78,8 @@ struct Core {
   void take_back(const Messages& messages) const;
 
   /// Commits what is in force already, with the present state; it is retried until the disk takes
-  /// it. People are told of a rollback at once, of anything else when it is committed.
+  /// it. People are told of a rollback at once, of anything else when it is committed, in the order
+  /// of the decisions.
   void commit_lowering(const Key& key, const rollout::Decision& decision,
                        std::function<void()> committed);
   /// Commits what may take effect only afterwards, and the messages about it, which the caller then

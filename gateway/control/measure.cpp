@@ -227,10 +227,11 @@ base::MonoTime Measure::last_failure(const config::Model& model) const {
   return found->second.canary->version->last_failure();
 }
 
-void Measure::restart(const std::string& model, base::MonoTime now) {
+void Measure::restart(const std::string& model, base::MonoTime now, bool keep_readings) {
   const auto found = pairs_.find(model);
   if (found == pairs_.end()) return;
   found->second.doubts.clear();
+  if (!keep_readings) found->second.readings.clear();
   for (auto* side : {&found->second.stable, &found->second.canary})
     if (*side) (*side)->window.restart(*(*side)->version, now);
 }

@@ -33,8 +33,9 @@ class Measure {
   /// Samples the windows and judges every model whose canary has weight in this table; of the
   /// others stable alone.
   void tick(const traffic::RoutingTable& table, base::MonoTime now);
-  /// Evidence about the model begins now.
-  void restart(const std::string& model, base::MonoTime now);
+  /// Evidence about the model begins now. `keep_readings`: those before stay to be shown, because
+  /// nothing is judged from now on and they say why.
+  void restart(const std::string& model, base::MonoTime now, bool keep_readings);
   /// The readings of the last tick that judged the model; inconclusive ones before the first.
   std::vector<analysis::Reading> criteria(const config::Model& model) const;
   /// Stable's own readings at the last tick, against the same limits.

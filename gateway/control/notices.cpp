@@ -52,6 +52,7 @@ notify::Notice notice_of(const Key& key, const rollout::Decision& decision, Noti
   notice.before = base::percent(entry.before);
   notice.after = base::percent(entry.after);
   notice.phase = entry.phase;
+  notice.harmless = entry.harmless;
   if (entry.reading)
     notice.measured = {entry.reading->criterion, entry.reading->value, entry.reading->limit,
                        entry.reading->samples};

@@ -1,5 +1,6 @@
 #include "control/runner.hpp"
 
+#include "base/units.hpp"
 #include "log/log.hpp"
 
 namespace canary::control {
@@ -28,27 +29,59 @@ Outcome Runner::outcome(const Key& key, int status, std::string message, bool du
                  durable};
 }
 
-void Runner::command(const Key& key, const rollout::Event& event, Done done) {
+/// What a command rests on that is not so any more; empty when it may be decided.
+std::string Runner::no_longer_holds(const Command& command) const {
+  const Rollout& rollout = core_.rollouts.at(command.key);
+  if (auto broken = command.basis.broken_by(rollout.state); !broken.empty()) return broken;
+  // It says nothing of what it rests on, and ends whatever phase it meets: that of its arrival.
+  const bool ends_a_phase = std::holds_alternative<rollout::Promote>(command.event);
+  if (!ends_a_phase || command.basis.is_stated() || rollout.version == command.met) return {};
+  return "another decision about " + command.key.second + " came first (" + rollout.state.reason +
+         "): nothing was done; look at the status and decide anew";
+}
+
+/// Entries that move nothing are bounded; then the command is answered here.
+bool Runner::is_one_too_many(const Command& command, const rollout::Decision& decision) {
+  if (!decision.entry || !decision.entry->harmless) return false;
+  const auto wait =
+      core_.entry_limit.take(command.key.first, decision.entry->kind, core_.parts.clock.mono());
+  if (!wait) return false;
+  command.done(outcome(command.key, 429,
+                       "too many entries that change no weight (" + decision.entry->kind +
+                           "): not recorded, try again in " + base::format_duration(*wait),
+                       true));
+  return true;
+}
+
+void Runner::decide(const Command& command) {
+  const auto& [key, event, basis, met, done] = command;
   const Rollout& rollout = core_.rollouts.at(key);
+  if (auto broken = no_longer_holds(command); !broken.empty()) {
+    Outcome refusal = outcome(key, 409, std::move(broken), true);
+    refusal.basis_broken = true;
+    return done(refusal);
+  }
   const auto decision = rollout::advance(core_.rules(key), rollout.state, rollout.file, event,
                                          core_.parts.clock.wall());
   const bool raises = rollout::raises(rollout.state, rollout.file, decision.next, rollout.file);
   if ((raises || decision.refused) && core_.gate.busy()) {
     // Decided again when the raise before it is through: the answer may be another then.
     const bool waits = core_.gate.wait(
-        key, [this, key, event, done] { command(key, event, done); },
-        [this, key, done] { done(outcome(key, 409, overtaken_text, true)); });
+        key, [this, command] { decide(command); },
+        [this, key = key, done = done] { done(outcome(key, 409, overtaken_text, true)); });
     if (!waits) done(outcome(key, 503, "too many raises are waiting for the disk", true));
     return;
   }
-  if (decision.refused) {
-    if (!asks_for_a_raise(event, rollout.state))
-      return done(outcome(key, 409, decision.entry->reason, true));
-    return refuse(key, decision, done);
-  }
-  if (raises) return raise(key, decision, std::move(done));
+  if (decision.refused && !asks_for_a_raise(event, rollout.state))
+    return done(outcome(key, 409, decision.entry->reason, true));
+  if (is_one_too_many(command, decision)) return;
+  if (decision.refused) return refuse(key, decision, done);
+  if (raises) return raise(key, decision, done);
+  const std::string decided = decision.entry ? decision.entry->reason : std::string();
   lower({{key, rollout.file, decision}}, core_.parts.clock.mono(),
-        [this, key, done](bool durable) { done(outcome(key, 200, {}, durable)); });
+        [this, key = key, done = done, decided](bool durable) {
+          done(outcome(key, 200, decided, durable));
+        });
 }
 
 void Runner::refuse(const Key& key, const rollout::Decision& decision, const Done& done) {
@@ -136,10 +169,11 @@ void Runner::committed(const Raise& raise, const base::Result<void>& result) {
     core_.put(key, rollout.file, raise.decision);
     core_.tell(key, raise.decision);
     core_.send(raise.messages);
-    core_.publish([this, key, published = rollout.version, done = raise.done] {
+    core_.publish([this, key, published = rollout.version, done = raise.done,
+                   decided = raise.decision.entry->reason] {
       // A later decision has stored its own terms.
       if (core_.rollouts.at(key).version == published) core_.rollouts.store_slot(key);
-      done(outcome(key, 200, {}, true));
+      done(outcome(key, 200, decided, true));
     });
   }
   core_.gate.leave();

@@ -28,8 +28,11 @@ class Runner {
  public:
   explicit Runner(Core& core) : core_(core) {}
 
-  /// An operator's event: decides and performs. `done` as Controller's.
-  void command(const Key& key, const rollout::Event& event, Done done);
+  /// An operator's event: decides and performs, if what it was decided on still holds. `done` as
+  /// Controller's.
+  void command(const Key& key, const rollout::Event& event, const Basis& basis, Done done) {
+    decide({key, event, basis, core_.rollouts.at(key).version, std::move(done)});
+  }
 
   /// The tick's readings: whatever fails is rolled back, all in one table; a phase that has ended
   /// is raised unless another raise is on its way, else at a later tick.
@@ -49,6 +52,16 @@ class Runner {
   std::function<void(const Key&, base::Duration)> on_zero_in_force;
 
  private:
+  struct Command {
+    Key key;
+    rollout::Event event;
+    Basis basis;
+    std::uint64_t met;  // the rollout's version when the command came
+    Done done;
+  };
+  void decide(const Command& command);
+  std::string no_longer_holds(const Command& command) const;
+  bool is_one_too_many(const Command& command, const rollout::Decision& decision);
   bool may_step(const Rollout& rollout) const;
   void refuse(const Key& key, const rollout::Decision& decision, const Done& done);
   void raise(const Key& key, const rollout::Decision& decision, Done done);

@@ -161,13 +161,22 @@ class Gateway {
     make_controller(config);
     auto backend = admin::backend_of(
         *controller_, [this] { return count_process(*pool_, access_log_.get()); },
-        [this] { return notifier_->receivers(); });
+        [this] { return notifier_->receivers(); }, command_memory());
     auto listeners =
         admin::Listeners::open(io_, config.admin, config.observe, std::move(backend), clock_);
     if (!listeners) return listeners.error();
     listeners_ = std::move(*listeners);
     notifier_->forbid({{config.admin.listen.host, listeners_->admin_port()}});
     return {};
+  }
+
+  admin::CommandMemory command_memory() {
+    return {
+        .known = std::move(journal_.commands),
+        .remember =
+            [this](store::CommandRow command) { journal_.journal->remember(std::move(command)); },
+        .forget = [this](const std::string& key) { journal_.journal->forget_command(key); },
+        .now = [this] { return clock_.mono(); }};
   }
 
   void make_notifier() {

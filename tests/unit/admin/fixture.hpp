@@ -57,6 +57,12 @@ struct FakeGateway {
   std::vector<control::EndpointCount> endpoints;
   admin::ProcessCounters process;
   std::vector<notify::ReceiverView> receivers;
+  std::vector<store::CommandRow> known_commands, remembered;
+  std::vector<std::string> forgotten;
+  base::MonoTime now{};
+  bool answers_later = false;  // commands wait in `waiting` for their answer
+  std::vector<control::Done> waiting;
+  control::Basis basis;  // of the last command
 
   FakeGateway() {
     status.config.generation = 3;
@@ -77,39 +83,50 @@ struct FakeGateway {
     b.status = [this] { return status; };
     b.answers = [this] { return answers; };
     b.set_flag = [this](const std::string& canary, base::BasisPoints points, rollout::Actor actor,
-                        control::Done done) {
+                        control::Done done, control::Basis basis) {
+      if (!holds(basis, done)) return;
       note("set_flag " + canary + " " + std::to_string(points), actor);
-      done(outcome);
+      answer(done);
     };
-    b.clear_flag = [this](const std::string& canary, rollout::Actor actor, control::Done done) {
+    b.clear_flag = [this](const std::string& canary, rollout::Actor actor, control::Done done,
+                          control::Basis basis) {
+      if (!holds(basis, done)) return;
       note("clear_flag " + canary, actor);
-      done(outcome);
+      answer(done);
     };
     b.rollback = [this](const std::string& model, rollout::Mode mode, rollout::Actor actor,
-                        control::Done done) {
+                        control::Done done, control::Basis basis) {
+      if (!holds(basis, done)) return;
       note("rollback " + model + (mode == rollout::Mode::gradual ? " gradual" : ""), actor);
-      done(outcome);
+      answer(done);
     };
-    b.resume = [this](const std::string& model, rollout::Actor actor, control::Done done) {
+    b.resume = [this](const std::string& model, rollout::Actor actor, control::Done done,
+                      control::Basis basis) {
+      if (!holds(basis, done)) return;
       note("resume " + model, actor);
-      done(outcome);
+      answer(done);
     };
-    b.promote = [this](const std::string& model, rollout::Actor actor, control::Done done) {
+    b.promote = [this](const std::string& model, rollout::Actor actor, control::Done done,
+                       control::Basis basis) {
+      if (!holds(basis, done)) return;
       note("promote " + model, actor);
-      done(outcome);
+      answer(done);
     };
-    b.pause = [this](const std::string& model, rollout::Actor actor, control::Done done) {
+    b.pause = [this](const std::string& model, rollout::Actor actor, control::Done done,
+                     control::Basis basis) {
+      if (!holds(basis, done)) return;
       note("pause " + model, actor);
-      done(outcome);
+      answer(done);
     };
     b.complaint = [this](const std::string& model, bool critical, rollout::Actor actor,
-                         control::Done done) {
+                         control::Done done, control::Basis basis) {
+      if (!holds(basis, done)) return;
       note("complaint " + model + (critical ? " critical" : " minor"), actor);
-      done(outcome);
+      answer(done);
     };
     b.reload = [this](std::string actor, control::Done done) {
       commands.push_back("reload " + actor);
-      done(outcome);
+      answer(done);
     };
     b.history = [this](std::string model, std::size_t limit, admin::Backend::HistoryDone done) {
       commands.push_back("history '" + model + "' " + std::to_string(limit));
@@ -121,10 +138,30 @@ struct FakeGateway {
     b.endpoints = [this] { return endpoints; };
     b.process = [this] { return process; };
     b.receivers = [this] { return receivers; };
+    b.commands.known = known_commands;
+    b.commands.remember = [this](store::CommandRow row) { remembered.push_back(std::move(row)); };
+    b.commands.forget = [this](const std::string& key) { forgotten.push_back(key); };
+    b.commands.now = [this] { return now; };
     return b;
   }
 
  private:
+  /// As the control plane does it; then the command may be noted.
+  bool holds(const control::Basis& given, const control::Done& done) {
+    basis = given;
+    const std::string broken = given.broken_by(status.models.at(0).rollout);
+    if (broken.empty()) return true;
+    control::Outcome refusal;
+    refusal.status = 409;
+    refusal.message = broken;
+    refusal.basis_broken = true;
+    done(refusal);
+    return false;
+  }
+  void answer(const control::Done& done) {
+    if (answers_later) return waiting.push_back(done);
+    done(outcome);
+  }
   void note(std::string command, const rollout::Actor& actor) {
     commands.push_back(command + " " + actor.name + ": " + actor.reason);
   }
@@ -135,8 +172,16 @@ class Caller {
  public:
   explicit Caller(FakeGateway& gateway) : api_(gateway.backend()) {}
 
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+
   net::HttpResponse operator()(const std::string& method, const std::string& target,
-                               const std::string& body = {}) {
+                               const std::string& body = {}, const Headers& headers = {}) {
+    std::optional<net::HttpResponse> answer;
+    send(method, target, body, headers, [&](net::HttpResponse response) { answer = response; });
+    return answer.value();
+  }
+  void send(const std::string& method, const std::string& target, const std::string& body,
+            const Headers& headers, net::Respond respond) {
     net::HttpRequest request;
     request.method = method;
     request.path = target.substr(0, target.find('?'));
@@ -144,9 +189,8 @@ class Caller {
       request.query = target.substr(mark + 1);
     request.body = body;
     if (method != "GET") request.headers = {{"Content-Type", "application/json"}};
-    std::optional<net::HttpResponse> answer;
-    api_.serve(request, [&](net::HttpResponse response) { answer = std::move(response); });
-    return answer.value();
+    request.headers.insert(request.headers.end(), headers.begin(), headers.end());
+    api_.serve(request, std::move(respond));
   }
 
  private:

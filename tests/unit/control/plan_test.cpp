@@ -63,10 +63,10 @@ TEST_CASE("a completed canary may become stable, and is closed as promoted") {
   House house(dir);
   house.write(planned());
   house.start();
-  for (int i = 0; i < 3; ++i)
+  for (std::uint32_t phase = 1; phase <= 3; ++phase)
     CHECK(house
               .await([&](Done done) {
-                house.controller->promote("m", {"ann", "good"}, std::move(done));
+                house.controller->promote("m", {"ann", "good"}, std::move(done), {phase, {}});
               })
               .status == 200);
   CHECK(house.model().rollout.status == rollout::Status::complete);
@@ -115,7 +115,7 @@ TEST_CASE("a step that was committed but not in force is not taken by the restar
     house.start();
     house.plane.at_once = false;
     const auto before = house.plane.published.size();
-    house.controller->promote("m", {"ann", "good"}, [](const Outcome&) {});
+    house.controller->promote("m", {"ann", "good"}, [](const Outcome&) {}, {1, {}});
     house.run_until([&] { return house.plane.published.size() > before; });
     CHECK(house.plane.weight() == 5000);
     CHECK(house.slot()->phase == base::BasisPoints{1000});

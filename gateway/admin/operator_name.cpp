@@ -1,0 +1,117 @@
+#include "admin/operator_name.hpp"
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace canary::admin {
+namespace {
+
+using CodePoints = std::vector<char32_t>;
+
+/// Nothing for a text that is not UTF-8.
+std::optional<CodePoints> decode(std::string_view text) {
+  CodePoints out;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if ((lead >= 0x80 && lead < 0xC2) || lead > 0xF4 || i + length > text.size())
+      return std::nullopt;
+    char32_t point = length == 1 ? lead : lead & (0xFFu >> (length + 1));
+    for (std::size_t k = 1; k < length; ++k) {
+      const auto byte = static_cast<unsigned char>(text[i + k]);
+      if ((byte & 0xC0) != 0x80) return std::nullopt;
+      point = (point << 6) | (byte & 0x3F);
+    }
+    constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
+    if (point < least[length] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
+      return std::nullopt;
+    out.push_back(point);
+    i += length;
+  }
+  return out;
+}
+
+/// Characters that show nothing, or change how others are shown (Unicode 15: Cc, Cf, Zl, Zp,
+/// Default_Ignorable_Code_Point, private use, noncharacters, blanks that are no spaces).
+bool is_hidden(char32_t c) {
+  constexpr std::array<std::pair<char32_t, char32_t>, 28> ranges{{
+      {0x0000, 0x001F},   {0x007F, 0x009F},   {0x00AD, 0x00AD},   {0x034F, 0x034F},
+      {0x0600, 0x0605},   {0x061C, 0x061C},   {0x06DD, 0x06DD},   {0x070F, 0x070F},
+      {0x0890, 0x0891},   {0x08E2, 0x08E2},   {0x115F, 0x1160},   {0x17B4, 0x17B5},
+      {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},   {0x2060, 0x206F},
+      {0x2800, 0x2800},   {0x3164, 0x3164},   {0xE000, 0xF8FF},   {0xFDD0, 0xFDEF},
+      {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},   {0xFFF0, 0xFFFD},
+      {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}, {0xF0000, 0x10FFFF},
+  }};
+  for (const auto& [first, last] : ranges)
+    if (c >= first && c <= last) return true;
+  return (c & 0xFFFE) == 0xFFFE;
+}
+
+bool is_space(char32_t c) {
+  return c == ' ' || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
+}
+
+/// Combining marks of the common blocks: they stand on the letter before.
+bool is_mark(char32_t c) {
+  return (c >= 0x0300 && c <= 0x036F) || (c >= 0x1AB0 && c <= 0x1AFF) ||
+         (c >= 0x1DC0 && c <= 0x1DFF) || (c >= 0x20D0 && c <= 0x20FF) ||
+         (c >= 0xFE20 && c <= 0xFE2F);
+}
+
+char32_t lower(char32_t c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; }
+
+/// Whether a person may read it as `gateway`. Any letter beyond ASCII may look like any letter: no
+/// table of look-alikes is complete, and a name too many only gets its prefix.
+bool reads_as_gateway(const CodePoints& name) {
+  constexpr std::u32string_view gateway = U"gateway";
+  std::u32string letters;
+  for (const char32_t c : name) {
+    if (is_space(c) || is_mark(c)) continue;
+    const char32_t letter = lower(c);
+    if (c < 0x80 && (letter < 'a' || letter > 'z')) continue;  // `[gate-way]`
+    letters += letter;
+  }
+  for (auto found = letters.find(U"vv"); found != letters.npos; found = letters.find(U"vv"))
+    letters.replace(found, 2, U"w");
+  if (letters.size() != gateway.size()) return false;
+  for (std::size_t i = 0; i < gateway.size(); ++i)
+    if (letters[i] < 0x80 && letters[i] != gateway[i]) return false;
+  return true;
+}
+
+}  // namespace
+
+base::Result<std::string> operator_name(std::string_view name) {
+  const auto points = decode(name);
+  if (!points) return base::Error("'by' is not UTF-8");
+  for (const char32_t c : *points) {
+    if (!is_hidden(c)) continue;
+    char code[16];
+    std::snprintf(code, sizeof code, "U+%04X", static_cast<unsigned>(c));
+    return base::Error(std::string("'by' holds a character that shows nothing or moves others (") +
+                       code + ")");
+  }
+  const auto edge = [](const auto& each) { return !is_space(each); };
+  std::size_t first = 0, last = points->size();
+  while (first < last && !edge((*points)[first])) ++first;
+  while (last > first && !edge((*points)[last - 1])) --last;
+  if (first == last) return base::Error("the body needs 'by': who asks for this");
+  // Back to bytes: every character that was cut off is a space of known length.
+  const auto bytes = [](char32_t c) -> std::size_t { return c < 0x80 ? 1 : c < 0x800 ? 2 : 3; };
+  std::size_t from = 0, to = name.size();
+  for (std::size_t i = 0; i < first; ++i) from += bytes((*points)[i]);
+  for (std::size_t i = last; i < points->size(); ++i) to -= bytes((*points)[i]);
+  std::string kept(name.substr(from, to - from));
+  if (reads_as_gateway({points->begin() + static_cast<std::ptrdiff_t>(first),
+                        points->begin() + static_cast<std::ptrdiff_t>(last)}))
+    kept = "operator:" + kept;
+  return {boost::system::in_place_value, std::move(kept)};
+}
+
+}  // namespace canary::admin
