@@ -21,7 +21,8 @@ const json::array& items(const json::value& value) {
 std::string measured(const std::string& criterion, const json::value& value) {
   if (!value.is_number()) return "?";
   const double v = number(value);
-  if (criterion == "error_rate") return base::format_number(v * 100) + "%";
+  if (criterion == "error_rate" || criterion == "quality_degradation")
+    return base::format_number(v * 100) + "%";
   if (criterion.starts_with("latency")) return base::format_number(v * 1000) + " ms";
   return base::format_number(v);
 }
@@ -211,7 +212,8 @@ std::string model_block(const json::value& model, const Style& style) {
   out += rollback_lines(at(rollout, "rollback"));
   if (truth(at(rollout, "latched")))
     out += "  " + left("latched", 9) + "stays at 0% until:  canary-gateway resume " + name +
-           " --reason \"...\"\n";
+           " --reason \"...\"" +
+           (truth(at(rollout, "paused")) ? "  (twice: the first one ends the pause)\n" : "\n");
   if (const auto refusal = text(at(rollout, "last_refusal")); !refusal.empty())
     out += "  " + left("refused", 9) + refusal + "\n";
   if (!truth(at(model, "durable"), true))
@@ -219,6 +221,12 @@ std::string model_block(const json::value& model, const Style& style) {
   if (const auto& criteria = items(at(model, "criteria")); !criteria.empty())
     out += criteria_table(criteria, style);
   return out;
+}
+
+/// What the history says of it.
+std::string decided(const json::value& answer) {
+  const std::string message = text(at(answer, "message"));
+  return message.empty() ? message : "  " + message + "\n";
 }
 
 // A lowering is answered before its commit has come back: that alone is no cause for alarm.
@@ -257,11 +265,29 @@ std::string render_history(const json::value& history, const Style& style) {
   return out;
 }
 
+std::string render_acts_on(const json::value& model) {
+  if (!at(model, "canary").is_object()) return {};
+  const json::value& rollout = at(model, "rollout");
+  std::string out = "acts on " + text(at(model, "name")) + ": " +
+                    text(at(model, "canary", "version")) + " at " +
+                    percent(at(model, "weight", "effective")) + ", " + text(at(rollout, "status"));
+  const auto whole = [](const json::value& value) {
+    return base::format_number(number(value), 10);
+  };
+  if (at(rollout, "phase").is_number())
+    out += ", phase " + whole(at(rollout, "phase")) + " of " + whole(at(rollout, "phases"));
+  if (const auto& rollback = at(rollout, "rollback"); rollback.is_object())
+    out += ", rollback number " + whole(at(rollback, "number"));
+  const bool rolled_back = text(at(rollout, "status")).starts_with("roll");
+  if (truth(at(rollout, "paused")) && rolled_back) out += ", paused";
+  return out + "\n";
+}
+
 std::string render_flag(std::string_view version, const json::value& flag) {
   std::string out = std::string(version) + ": flag " + percent(at(flag, "rollout_percentage")) +
                     ", effective " + percent(at(flag, "effective")) + ", limited by " +
                     text(at(flag, "limited_by")) + "\n";
-  return out + not_durable(flag);
+  return out + decided(flag) + not_durable(flag);
 }
 
 std::string render_command(std::string_view done, const json::value& answer) {
@@ -269,7 +295,7 @@ std::string render_command(std::string_view done, const json::value& answer) {
   std::string out = text(at(answer, "model")) + " " + std::string(done) + ": canary at " +
                     percent(at(weight, "effective")) + ", limited by " +
                     text(at(weight, "limited_by")) + "\n";
-  return out + not_durable(answer);
+  return out + decided(answer) + not_durable(answer);
 }
 
 }  // namespace canary::cli

@@ -16,24 +16,32 @@ namespace {
 // A server that remembers what it was asked and answers what it is told to.
 class FakeAdmin {
  public:
-  FakeAdmin(int status, std::string body)
-      : server_([this, status, body](const net::HttpRequest& request, net::Respond respond) {
-          {
-            const std::lock_guard lock(mutex_);
-            asked_ = request.method + " " + request.path +
-                     (request.query.empty() ? "" : "?" + request.query) + " " + request.body;
-            authorization_ = request.header("authorization");
-            content_type_ = request.header("content-type");
-          }
-          net::HttpResponse response;
-          response.status = status;
-          response.body = body;
-          respond(response);
-        }) {}
+  FakeAdmin(int status, std::string body, std::string looked = {})
+      : server_(
+            [this, status, body, looked](const net::HttpRequest& request, net::Respond respond) {
+              if (!looked.empty() && request.path == "/internal/status") {
+                net::HttpResponse response;
+                response.body = looked;
+                return respond(response);
+              }
+              {
+                const std::lock_guard lock(mutex_);
+                asked_ = request.method + " " + request.path +
+                         (request.query.empty() ? "" : "?" + request.query) + " " + request.body;
+                authorization_ = request.header("authorization");
+                content_type_ = request.header("content-type");
+                key_ = request.header("idempotency-key");
+              }
+              net::HttpResponse response;
+              response.status = status;
+              response.body = body;
+              respond(response);
+            }) {}
   std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port); }
   std::string asked() { return get(asked_); }
   std::string authorization() { return get(authorization_); }
   std::string content_type() { return get(content_type_); }
+  std::string key() { return get(key_); }
 
  private:
   std::string get(const std::string& what) {
@@ -41,7 +49,7 @@ class FakeAdmin {
     return what;
   }
   std::mutex mutex_;
-  std::string asked_, authorization_, content_type_;
+  std::string asked_, authorization_, content_type_, key_;
   RunningServer server_;
 };
 
@@ -100,6 +108,82 @@ TEST_CASE("resume and rollback post who and why, and do nothing without a reason
   CHECK(admin.asked() == R"(POST /internal/rollouts/m/resume {"by":"ann","reason":"why"})");
   CHECK(screen.out.str() ==
         "m rolled back: canary at 0%, limited by cap\nm resumed: canary at 0%, limited by cap\n");
+}
+
+TEST_CASE("what changes something looks first, shows it, and says what it was decided on") {
+  const auto looked = [](const std::string& rollout) {
+    return R"({"models":[{"name":"other","canary":null},{"name":"m","canary":{"version":"m_v2"},)"
+           R"("weight":{"effective":10},"rollout":{)" +
+           rollout + "}}]}";
+  };
+  const std::string running = R"("status":"running","phase":2,"phases":3,"rollback":{"number":1})";
+  const std::string latched = R"("status":"rolled_back","phase":null,"rollback":{"number":4})";
+  const std::string paused = R"("status":"rolled_back","phase":1,"phases":3,"paused":true,)"
+                             R"("rollback":{"number":4})";
+  using Run = int (*)(const cli::RolloutOptions&, const cli::Terminal&);
+  const struct {
+    Run run;
+    std::string rollout, expect, shown;
+  } rows[] = {
+      {cli::run_promote, running, R"({"phase":2,"rollback":1})",
+       "acts on m: m_v2 at 10%, running, phase 2 of 3, rollback number 1\n"},
+      {cli::run_pause, running, R"({"phase":2,"rollback":1})", "acts on m: "},
+      {cli::run_rollback, running, R"({"rollback":1})", "acts on m: "},
+      {cli::run_rollback, R"("status":"running","phase":null,"rollback":null)", R"({"rollback":0})",
+       "acts on m: m_v2 at 10%, running\n"},
+      {cli::run_resume, latched, R"({"rollback":4})",
+       "acts on m: m_v2 at 10%, rolled_back, rollback number 4\n"},
+      // It ends the pause: the rollback is not what is meant.
+      {cli::run_resume, paused, R"({"phase":1})",
+       "acts on m: m_v2 at 10%, rolled_back, phase 1 of 3, rollback number 4, paused\n"},
+  };
+  for (const auto& row : rows) {
+    FakeAdmin admin(200, command_answer, looked(row.rollout));
+    auto options = ::options<cli::RolloutOptions>(admin);
+    options.model = "m";
+    options.by = "ann";
+    options.reason = "why";
+    Screen screen;
+    CHECK(row.run(options, screen.terminal) == cli::exit_ok);
+    CHECK(admin.asked().find(R"("expect":)" + row.expect + "}") != std::string::npos);
+    CHECK(screen.out.str().starts_with(row.shown));
+    CHECK(admin.key().size() == 36);
+    const std::string first = admin.key();
+    CHECK(row.run(options, screen.terminal) == cli::exit_ok);
+    CHECK(admin.key() != first);
+    Screen raw;
+    options.json = true;
+    row.run(options, raw.terminal);
+    CHECK(raw.out.str() == command_answer + "\n");
+  }
+  FakeAdmin admin(200, flag_answer, looked(running));
+  auto set = options<cli::SetOptions>(admin);
+  set.version = "m_v2";
+  Screen screen;
+  set.percent = "5";
+  CHECK(cli::run_set(set, screen.terminal) == cli::exit_ok);
+  CHECK(admin.asked().find(R"("expect":{"phase":2,"rollback":1}})") != std::string::npos);
+  set.percent = "0";
+  CHECK(cli::run_set(set, screen.terminal) == cli::exit_ok);
+  CHECK(admin.asked().find(R"("expect":{"rollback":1}})") != std::string::npos);
+}
+
+TEST_CASE("a command that came too late says so, and what was decided is shown") {
+  FakeAdmin late(409, R"({"error":{"code":"expectation_failed","message":"is in phase 2 now"}})",
+                 R"({"models":[]})");
+  auto options = ::options<cli::RolloutOptions>(late);
+  options.model = "m";
+  options.reason = "why";
+  Screen screen;
+  CHECK(cli::run_promote(options, screen.terminal) == cli::exit_refused);
+  CHECK(screen.err.str().find("refused (409): is in phase 2 now\nIt changed between") !=
+        std::string::npos);
+  FakeAdmin done(200, R"({"model":"m","weight":{"effective":0,"limited_by":"cap"},)"
+                      R"("durable":true,"message":"the pause is over"})");
+  options.admin = done.url();
+  Screen shown;
+  CHECK(cli::run_resume(options, shown.terminal) == cli::exit_ok);
+  CHECK(shown.out.str() == "m resumed: canary at 0%, limited by cap\n  the pause is over\n");
 }
 
 TEST_CASE("status and history ask, and --json passes the answer on as it is") {
