@@ -66,9 +66,10 @@ bool is_mark(char32_t c) {
 
 char32_t lower(char32_t c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; }
 
-/// Whether a person may read it as `gateway`. Any letter beyond ASCII may look like any letter: no
-/// table of look-alikes is complete, and a name too many only gets its prefix.
-bool reads_as_gateway(const CodePoints& name) {
+/// Whether a person may read it as `gateway`, or as what else asks for a reload. Any letter beyond
+/// ASCII may look like any letter: no table of look-alikes is complete, and a name too many only
+/// gets its prefix.
+bool reads_as_ours(const CodePoints& name) {
   constexpr std::u32string_view gateway = U"gateway";
   std::u32string letters;
   for (const char32_t c : name) {
@@ -79,6 +80,7 @@ bool reads_as_gateway(const CodePoints& name) {
   }
   for (auto found = letters.find(U"vv"); found != letters.npos; found = letters.find(U"vv"))
     letters.replace(found, 2, U"w");
+  if (letters == U"file" || letters == U"sighup") return true;
   if (letters.size() != gateway.size()) return false;
   for (std::size_t i = 0; i < gateway.size(); ++i)
     if (letters[i] < 0x80 && letters[i] != gateway[i]) return false;
@@ -108,8 +110,8 @@ base::Result<std::string> operator_name(std::string_view name) {
   for (std::size_t i = 0; i < first; ++i) from += bytes((*points)[i]);
   for (std::size_t i = last; i < points->size(); ++i) to -= bytes((*points)[i]);
   std::string kept(name.substr(from, to - from));
-  if (reads_as_gateway({points->begin() + static_cast<std::ptrdiff_t>(first),
-                        points->begin() + static_cast<std::ptrdiff_t>(last)}))
+  if (reads_as_ours({points->begin() + static_cast<std::ptrdiff_t>(first),
+                     points->begin() + static_cast<std::ptrdiff_t>(last)}))
     kept = "operator:" + kept;
   return {boost::system::in_place_value, std::move(kept)};
 }

@@ -9,8 +9,9 @@
 namespace canary::admin {
 
 /// The name as the history shall have it: spaces around it are removed, and one that can be read as
-/// `gateway`, which only the gateway's own decisions bear, gets `operator:` in front. The error:
-/// nothing is left to be read, or there is a character that shows nothing or moves others.
+/// `gateway`, which only the gateway's own decisions bear, gets `operator:` in front; so do `file`
+/// and `SIGHUP`, which ask for reloads. The error: nothing is left to be read, or there is a
+/// character that shows nothing or moves others.
 base::Result<std::string> operator_name(std::string_view name);
 
 }  // namespace canary::admin

@@ -29,6 +29,11 @@ Status status_of(const State& state, BasisPoints file) {
   return Status::running;
 }
 
+/// A flag that limits nothing, before and after.
+bool hides_behind_another_term(const Decision& decision) {
+  return decision.entry && decision.entry->before == decision.entry->after;
+}
+
 void begin_proof(State& state) {
   state.proof = ProofStep::publishing;
   state.watched = base::Duration{};
@@ -86,8 +91,10 @@ Decision Step::operator()(const SetFlag& event) {
   State next = state_;
   next.flag = event.percentage;
   begin_anew_at_zero(next);
-  return changed(std::move(next), "flag", event.actor.name,
-                 "flag set to " + percent_text(event.percentage) + by(event.actor));
+  Decision decision = changed(std::move(next), "flag", event.actor.name,
+                              "flag set to " + percent_text(event.percentage) + by(event.actor));
+  return hides_behind_another_term(decision) && event.percentage > 0 ? harmless(decision)
+                                                                     : decision;
 }
 
 Decision Step::operator()(const ClearFlag& event) {
@@ -95,7 +102,9 @@ Decision Step::operator()(const ClearFlag& event) {
   State next = state_;
   next.flag.reset();
   begin_anew_at_zero(next);
-  return changed(std::move(next), "flag", event.actor.name, "flag removed" + by(event.actor));
+  Decision decision =
+      changed(std::move(next), "flag", event.actor.name, "flag removed" + by(event.actor));
+  return hides_behind_another_term(decision) ? harmless(decision) : decision;
 }
 
 Decision Step::operator()(const Rollback& event) {

@@ -1,7 +1,6 @@
 """What people ask for: decided on what they saw, done once, bounded, told in order; and what the
 gateway's own texts tell them to run works in the state they are told it in."""
 
-import json
 import re
 import shlex
 import subprocess
@@ -322,9 +321,13 @@ def test_what_a_gradual_rollback_advises_works(planned, receiver):
     refused = command(gateway, "rollback", mode="gradual").json()["error"]["message"]
     assert "without --gradual" in refused
     wait_until(lambda: rollout(gateway)["latched"], 20, "its end")
-    texts = [message.body["data"] for message in receiver.messages]
-    last = wait_until(lambda: next((each for each in texts if each["decision"] == "rung"
-                                    and each["after"] == 0), None), 10, "the last rung is told")
+
+    def last_rung():
+        told = [message.body["data"] for message in receiver.messages]
+        return next((each for each in told if each["decision"] == "rung" and each["after"] == 0),
+                    None)
+
+    last = wait_until(last_rung, 20, "the last rung is told")
     run_advised(gateway, last["text"])
     assert not rollout(gateway)["latched"]
 
@@ -354,7 +357,7 @@ def test_a_rollback_by_latency_names_the_value_that_was_judged(gateways, upstrea
     row = next(each for each in history(gateway) if each["kind"] == "rollback")
     reading = row["reading"]
     assert reading["name"] == "latency_p95"
-    assert reading["value"] > reading["limit"] == 0.3
+    assert reading["value"] > reading["limit"] == pytest.approx(0.3)
     [message] = receiver.wait_for()
     data = message.body["data"]
     assert data["measured"]["value"] == reading["value"]

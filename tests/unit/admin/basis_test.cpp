@@ -249,7 +249,8 @@ TEST_CASE("keys are forgotten after a day, and the oldest beyond the bound") {
 TEST_CASE("nobody but the gateway is called gateway") {
   using admin::operator_name;
   for (const char* name :
-       {"gateway", "Gateway", "GATEWAY", "  gateway ", "gate way", "gate-way", "[gateway]",
+       {"gateway", "file", "SIGHUP", "Gateway", "GATEWAY", "  gateway ", "gate way", "gate-way",
+        "[gateway]",
         "g\xD0\xB0teway",         // Cyrillic a
         "\xC9\xA1\xD0\xB0teway",  // and a script g
         "\xEF\xBD\x87\xEF\xBD\x81\xEF\xBD\x94\xEF\xBD\x85\xEF\xBD\x97\xEF\xBD\x81\xEF\xBD\x99",

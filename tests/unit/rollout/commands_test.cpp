@@ -110,3 +110,15 @@ TEST_CASE("a promote without traffic says which term to raise, and how") {
   file.put_file(0);
   CHECK(says(file(Promote{ann}), "rollout_percentage in the file"));
 }
+
+TEST_CASE("a flag that moves no weight decides nothing; one at 0 always does") {
+  Life life;  // in the first phase, at 10%
+  CHECK(life(SetFlag{5000, ann}).entry->harmless);
+  CHECK(life(SetFlag{2000, ann}).entry->harmless);
+  CHECK(life(ClearFlag{ann}).entry->harmless);
+  CHECK_FALSE(life(SetFlag{500, ann}).entry->harmless);
+  CHECK_FALSE(life(SetFlag{0, ann}).entry->harmless);
+  life.put_file(0);
+  CHECK(life(SetFlag{100, ann}).entry->harmless);
+  CHECK_FALSE(life(SetFlag{0, ann}).entry->harmless);
+}
