@@ -1,0 +1,107 @@
+#include "base/reserved_path.hpp"
+
+#include <string>
+
+#include "base/text.hpp"
+
+namespace canary::base {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// What the separators are. Servers differ in whether a backslash and an encoded slash are any.
+enum class Slashes { written, all };
+constexpr char encoded_slash = '\x01';  // no path holds it: control characters are refused
+
+/// One round of decoding. False: there was nothing to decode.
+bool decode(std::string& path) {
+  std::size_t out = 0;
+  bool any = false;
+  for (std::size_t i = 0; i < path.size(); ++i, ++out) {
+    const bool encoded = path[i] == '%' && i + 2 < path.size() && hex_value(path[i + 1]) >= 0 &&
+                         hex_value(path[i + 2]) >= 0;
+    if (!encoded) {
+      path[out] = path[i];
+      continue;
+    }
+    const int value = hex_value(path[i + 1]) * 16 + hex_value(path[i + 2]);
+    path[out] = value == '/' ? encoded_slash : static_cast<char>(value);
+    any = true;
+    i += 2;
+  }
+  path.resize(out);
+  return any;
+}
+
+// Decoded, `?`, `#` and NUL end the path for a server that decodes before it splits.
+std::string_view without_end(std::string_view segment) {
+  constexpr std::string_view ends(";?#\0", 4);
+  segment = segment.substr(0, segment.find_first_of(ends));
+  while (!segment.empty() && static_cast<unsigned char>(segment.back()) <= ' ')
+    segment.remove_suffix(1);
+  return segment;
+}
+
+bool is_own_name(std::string_view segment) {
+  segment = segment.substr(0, segment.find(':'));
+  while (!segment.empty() &&
+         (segment.back() == '.' || static_cast<unsigned char>(segment.back()) <= ' '))
+    segment.remove_suffix(1);
+  return iequals(segment, "internal") || iequals(segment, "ofrep");
+}
+
+/// Whether one of our names comes to stand first at any point of the walk. Where servers differ,
+/// the reading that leads closer to the root is taken: it finds whatever the others find.
+bool leads_to_own(std::string_view path, Slashes slashes) {
+  const auto separates = [&](char c) {
+    return c == '/' || (slashes == Slashes::all && (c == '\\' || c == encoded_slash));
+  };
+  std::size_t depth = 0;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    std::size_t end = begin;
+    while (end < path.size() && !separates(path[end])) ++end;
+    const std::string_view segment = without_end(path.substr(begin, end - begin));
+    begin = end + 1;
+    if (segment.empty() || segment == ".") continue;
+    if (segment == "..") {
+      if (depth > 0) --depth;
+    } else if (depth++ == 0 && is_own_name(segment)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool leads_to_own(std::string_view path) {
+  if (leads_to_own(path, Slashes::written)) return true;
+  constexpr char others[] = {'\\', encoded_slash};
+  return path.find_first_of({others, sizeof others}) != std::string_view::npos &&
+         leads_to_own(path, Slashes::all);
+}
+
+/// Nearly every path shows by its first letter, and by what it does not hold, that it is another.
+bool is_plain(std::string_view path) {
+  constexpr std::string_view first = "iIoO/\\;";
+  return path.size() > 1 && path.front() == '/' && first.find(path[1]) == std::string_view::npos &&
+         path.find('%') == std::string_view::npos && path.find('.') == std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_reserved_path(std::string_view path) {
+  if (is_plain(path)) return false;
+  if (leads_to_own(path)) return true;
+  if (path.find('%') == std::string_view::npos) return false;
+  constexpr int most_rounds = 8;  // who encodes more often than that is decoded by nobody
+  std::string decoded(path);
+  for (int round = 0; round < most_rounds && decode(decoded); ++round)
+    if (leads_to_own(decoded)) return true;
+  return false;
+}
+
+}  // namespace canary::base
