@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
+constexpr std::array<std::uint8_t, 16> unspecified_v6{};
+constexpr std::array<std::uint8_t, 16> loopback_v6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+constexpr std::array<std::uint8_t, 16> unspecified_v4{0, 0, 0,    0,    0, 0, 0, 0,
+                                                      0, 0, 0xFF, 0xFF, 0, 0, 0, 0};
+constexpr std::array<std::uint8_t, 16> loopback_v4{0, 0, 0,    0,    0,   0, 0, 0,
+                                                   0, 0, 0xFF, 0xFF, 127, 0, 0, 1};
+
 bool is_v4(const std::array<std::uint8_t, 16>& address) {
   return std::equal(mapped_prefix.begin(), mapped_prefix.end(), address.begin());
 }
@@ -65,6 +72,22 @@ std::string_view write_ip(const std::array<std::uint8_t, 16>& address, IpText& o
   const bool v4 = is_v4(address);
   inet_ntop(v4 ? AF_INET : AF_INET6, address.data() + (v4 ? 12 : 0), out.data(), out.size());
   return out.data();
+}
+
+bool is_local_everywhere(const std::array<std::uint8_t, 16>& ip) {
+  if (is_v4(ip)) return ip[12] == 127 || ip == unspecified_v4;
+  return ip == loopback_v6 || ip == unspecified_v6;
+}
+
+bool reaches(const std::array<std::uint8_t, 16>& ip, std::uint16_t port,
+             const ListenAddress& listener, bool (*is_local)(const std::array<std::uint8_t, 16>&)) {
+  const auto bound = parse_ip(listener.host);
+  if (port != listener.port || !bound) return false;
+  if (*bound == unspecified_v6) return is_local(ip);
+  if (*bound == unspecified_v4) return is_v4(ip) && is_local(ip);
+  if (ip == unspecified_v4) return *bound == loopback_v4;
+  if (ip == unspecified_v6) return *bound == loopback_v6;
+  return *bound == ip;
 }
 
 base::Result<ListenAddress> parse_listen_address(std::string_view text) {

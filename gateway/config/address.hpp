@@ -20,6 +20,15 @@ std::string_view write_ip(const std::array<std::uint8_t, 16>& address, IpText& o
 /// `127.0.0.1:8080`, `[::1]:8080`; port 0 is accepted. The host is kept in its canonical form.
 base::Result<ListenAddress> parse_listen_address(std::string_view text);
 
+/// Whether a connection to `ip`:`port`, made on this host, ends at `listener`. `is_local`: whether
+/// an address is one of this host's, which a listener on every address asks. A listener on `::` is
+/// taken to have IPv4 as well.
+bool reaches(const std::array<std::uint8_t, 16>& ip, std::uint16_t port,
+             const ListenAddress& listener, bool (*is_local)(const std::array<std::uint8_t, 16>&));
+/// Loopback addresses and the unspecified ones, which a connection takes for loopback: every
+/// host's.
+bool is_local_everywhere(const std::array<std::uint8_t, 16>& ip);
+
 /// `10.0.0.0/8`, `::1/128`, or one address. Bits behind the prefix must be zero.
 base::Result<AddressBlock> parse_address_block(std::string_view text);
 

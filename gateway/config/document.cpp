@@ -138,7 +138,12 @@ class Builder final : public YAML::EventHandler {
 };
 
 Problem refused(Place place, std::string found, std::string expected) {
-  return {place.line, place.column, "", shortened(found, 120), std::move(expected)};
+  return {place.line, place.column, "", std::move(found), std::move(expected)};
+}
+
+// Some of yaml-cpp's messages end with a word of the text: "... is not defined: NAME".
+std::string without_quote(const std::string& message) {
+  return message.substr(0, message.find_first_of(":'\""));
 }
 
 // The place of the byte at `offset`.
@@ -147,6 +152,27 @@ Place place_at(std::string_view text, std::size_t offset) {
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0: the first line
   return {static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
           static_cast<int>(offset - line_start) + 1};
+}
+
+// 120, -1, 0.5%, 1h30m, 64KiB, 0x10, 1e3, .inf, yes, nothing at all: what can be no secret.
+bool is_figure(std::string_view text) {
+  constexpr std::string_view words[] = {"true", "True", "TRUE", "false", "False", "FALSE", "yes",
+                                        "no",   "on",   "off",  "null",  "auto",  ".inf",  ".nan"};
+  constexpr std::size_t longest = 24, most_parts = 3, longest_unit = 3;
+  if (std::find(std::begin(words), std::end(words), text) != std::end(words)) return true;
+  if (text.size() > longest) return false;
+  std::size_t parts = 0, unit = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool digit = (c >= '0' && c <= '9') || c == '.';
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '%';
+    const bool sign = (c == '+' || c == '-') && (i == 0 || text[i - 1] == 'e');
+    if (!digit && !letter && !sign) return false;
+    if (digit && (i == 0 || unit > 0 || parts == 0)) ++parts;
+    unit = letter ? unit + 1 : 0;
+    if (parts > most_parts || unit > longest_unit || (letter && parts == 0)) return false;
+  }
+  return true;
 }
 
 void parse(std::string_view text, Document& out) {
@@ -161,7 +187,8 @@ void parse(std::string_view text, Document& out) {
       out.problems.push_back(refused(second.start(), "a second document", "one document"));
   } catch (const YAML::Exception& e) {
     const Place place = e.mark.is_null() ? Place{} : place_of(e.mark);
-    out.problems.push_back(refused(place, e.msg, "YAML 1.2 of plain maps, lists and words"));
+    out.problems.push_back(
+        refused(place, without_quote(e.msg), "YAML 1.2 of plain maps, lists and words"));
   }
 }
 
@@ -184,24 +211,13 @@ Document read_document(std::string_view text) {
   return out;
 }
 
-std::string shortened(std::string_view text, std::size_t limit) {
-  const bool cut = text.size() > limit;
-  if (cut) {
-    text = text.substr(0, limit - 3);
-    text = text.substr(0, valid_text_length(text));  // no half character at the end
-  }
-  std::string out(text);
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return cut ? out + "..." : out;
-}
-
 std::string Value::describe() const {
   switch (kind) {
     case Kind::nothing:
       return "nothing";
     case Kind::scalar:
-      return quoted || text.empty() ? "'" + shortened(text, 58) + "'" : shortened(text);
+      if (!is_figure(text)) return std::string(hidden_text);
+      return quoted || text.empty() ? "'" + text + "'" : text;
     case Kind::list:
       return items.empty() ? "[]" : "a list";
     case Kind::map:

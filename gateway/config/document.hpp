@@ -29,7 +29,8 @@ struct Value {
   std::vector<Value> items;    // of a list
   std::vector<Entry> entries;  // of a map, in the file's order, duplicates included
 
-  /// As a problem shows it: `120`, `'120'`, `a list`; at most 60 characters, printable.
+  /// As a problem shows it: `120`, `'120'`, `true`, `a list`. Only figures and truth values are
+  /// repeated: any other text may be a secret that was put under the wrong key.
   std::string describe() const;
 };
 
@@ -52,7 +53,8 @@ struct Document {
 /// UTF-8, a second document, keys that are not words, tags, merge keys, endless or huge aliases.
 Document read_document(std::string_view text);
 
-/// `text` shortened to `limit` characters, control characters shown as `?`.
-std::string shortened(std::string_view text, std::size_t limit = 60);
+/// What problems say in the place of a text or a key that they do not repeat.
+inline constexpr std::string_view hidden_text = "a text (not shown)";
+inline constexpr std::string_view hidden_key = "(not shown)";
 
 }  // namespace canary::config

@@ -38,7 +38,12 @@ bool is_word(const Value& value, std::string_view word) {
 void Field::problem(std::string expected) const {
   if (!value_) return;
   const Place place = value_->kind == Value::Kind::nothing ? key_ : value_->place;
-  report_->error(place, path_, value_->describe(), std::move(expected));
+  report_->error(place, path_, shown(), std::move(expected));
+}
+
+std::string Field::shown() const {
+  const bool scalar = value_->kind == Value::Kind::scalar;
+  return scalar && holds_secrets(path_) ? std::string(hidden_text) : value_->describe();
 }
 
 const std::string* Field::scalar(std::string_view expected) const {
@@ -173,8 +178,8 @@ void Field::entries(const std::function<void(const std::string&, const Field&)>&
   if (report_->describing()) return read("*", Field(nullptr, {}, path_ + ".*", *report_));
   if (!value_) return;
   if (value_->kind != Value::Kind::map) return problem("a map of names");
-  for (const auto& entry : first_entries(*value_, path_, *report_)) {
-    const std::string path = path_ + "." + shortened(entry->key);
+  for (const auto& entry : first_entries(*value_, path_, shown_name, *report_)) {
+    const std::string path = path_ + "." + shown_name(entry->key);
     report_->seen(path, entry->place);
     read(entry->key, Field(&entry->value, entry->place, path, *report_));
   }
@@ -190,7 +195,7 @@ void Field::not_yet(std::initializer_list<std::string_view> off) const {
   }
   expected += off.size() == 0 ? "this key left out: it is not supported yet"
                               : "; anything else is not supported yet";
-  report_->error(key_, path_, value_->describe(), std::move(expected));
+  report_->error(key_, path_, shown(), std::move(expected));
 }
 
 }  // namespace canary::config

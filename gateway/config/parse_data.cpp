@@ -65,7 +65,7 @@ void read_admin(Section& admin, Admin& out) {
   admin["url"].text(out.url, is_base_url, base_url_rule);
   read_path(admin["token_file"], out.token_file);
   admin["allowed_hosts"].list([&](const Field& element) {
-    element.text(out.allowed_hosts.emplace_back(), is_host, host_rule);
+    element.text(out.allowed_hosts.emplace_back(), is_authority, authority_rule);
     out.allowed_hosts.back() = base::lower(out.allowed_hosts.back());
   });
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "base/nearest_word.hpp"
 #include "config/parse.hpp"
 #include "config/scenario_parse.hpp"
 #include "config/words.hpp"
@@ -69,7 +70,7 @@ void read_word(const Field& field, std::string& out, const std::vector<std::stri
     out = *found;
     return;
   }
-  const std::string guess = nearest_word(*found, words);
+  const std::string guess = base::nearest_word(*found, words);
   field.problem(guess.empty() ? "one of " + all : "a known word; did you mean " + guess + "?");
 }
 

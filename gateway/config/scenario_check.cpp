@@ -37,7 +37,7 @@ class Check {
     const auto known = with_canary();
     for (auto& model : scenario_.models) {
       const bool alone = !report_.was_seen("models");
-      const std::string path = alone ? "model" : "models." + model.name;
+      const std::string path = alone ? "model" : "models." + shown_name(model.name);
       if (model.name.empty()) {
         if (known.size() == 1) {
           model.name = known.front();
@@ -46,7 +46,7 @@ class Check {
           continue;
         }
       } else if (std::find(known.begin(), known.end(), model.name) == known.end()) {
-        report_.error_at(path, model.name,
+        report_.error_at(path, shown_name(model.name),
                          "a model of the configuration that has a canary: " + list(known));
         continue;
       }
@@ -72,7 +72,8 @@ class Check {
     if (name.empty())
       report_.error_at(path + ".model", "no model's name", "one of " + list(names));
     else if (std::none_of(scenario_.models.begin(), scenario_.models.end(), same))
-      report_.error_at(path + ".model", name, "a model of this scenario: " + list(names));
+      report_.error_at(path + ".model", shown_name(name),
+                       "a model of this scenario: " + list(names));
   }
 
   void within(const std::optional<Duration>& time, const std::string& path) {

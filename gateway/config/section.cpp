@@ -3,47 +3,22 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/nearest_word.hpp"
+#include "config/words.hpp"
+
 namespace canary::config {
-namespace {
 
-// How many single-character edits lie between two words (Levenshtein, 1965), by rows.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replace = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replace, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
+bool holds_secrets(std::string_view path) {
+  return path.starts_with("notify") || path.starts_with("admin.token");
 }
 
-constexpr std::size_t longest_guess = 64;  // a longer key was not meant to be one of ours
-
-}  // namespace
-
-std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates) {
-  std::string best;
-  if (word.size() > longest_guess) return best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const auto& candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance >= best_distance || distance >= std::max(word.size(), candidate.size())) continue;
-    best = candidate;
-    best_distance = distance;
-  }
-  if (!best.empty() || word.size() < 4) return best;
-  for (const auto& candidate : candidates)  // `percentage` for `rollout_percentage`
-    if (candidate.find(word) != std::string::npos) return candidate;
-  return best;
+std::string shown_name(const std::string& name) {
+  return is_name(name) ? name : std::string(hidden_key);
 }
 
-std::vector<const Value::Entry*> first_entries(const Value& map, const std::string& path,
-                                               Report& report) {
+std::vector<const Value::Entry*> first_entries(
+    const Value& map, const std::string& path,
+    const std::function<std::string(const std::string& key)>& show, Report& report) {
   std::vector<const Value::Entry*> firsts;
   std::unordered_map<std::string_view, Place> seen;
   for (const auto& entry : map.entries) {
@@ -52,7 +27,7 @@ std::vector<const Value::Entry*> first_entries(const Value& map, const std::stri
       firsts.push_back(&entry);
       continue;
     }
-    report.error(entry.place, (path.empty() ? "" : path + ".") + shortened(entry.key),
+    report.error(entry.place, (path.empty() ? "" : path + ".") + show(entry.key),
                  "the key a second time",
                  "each key once; the first is on line " + std::to_string(first->second.line));
   }
@@ -84,6 +59,15 @@ Field Section::required(std::string_view key, std::string_view what) {
   return field;
 }
 
+// A key of ours, or one that is spelled as ours are; nothing else is repeated.
+std::string Section::shown_key(const std::string& key) const {
+  if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) return key;
+  const bool like_ours = key.size() <= 40 && std::all_of(key.begin(), key.end(), [](char c) {
+                           return (c >= 'a' && c <= 'z') || c == '_';
+                         });
+  return like_ours && !holds_secrets(path_) ? key : std::string(hidden_key);
+}
+
 std::size_t Section::count_present() const {
   if (!map_) return 0;
   return static_cast<std::size_t>(
@@ -112,10 +96,11 @@ void Section::at_least_one() const {
 
 void Section::finish() const {
   if (!map_) return;
-  for (const Value::Entry* entry : first_entries(*map_, path_, *report_)) {
+  const auto show = [this](const std::string& key) { return shown_key(key); };
+  for (const Value::Entry* entry : first_entries(*map_, path_, show, *report_)) {
     if (std::find(asked_.begin(), asked_.end(), entry->key) != asked_.end()) continue;
-    const std::string guess = nearest_word(entry->key, asked_);
-    report_->error(entry->place, path_to(shortened(entry->key)), "an unknown key",
+    const std::string guess = base::nearest_word(entry->key, asked_);
+    report_->error(entry->place, path_to(shown_key(entry->key)), "an unknown key",
                    "a known key; " +
                        (guess.empty() ? "here: " + known_list() : "did you mean " + guess + "?"));
   }

@@ -102,6 +102,7 @@ class Field {
   const std::string* scalar(std::string_view expected) const;
 
  private:
+  std::string shown() const;  // the value, for a problem
   template <class Choices>
   static std::string names(const Choices& choices) {
     std::string out;
@@ -137,6 +138,7 @@ class Section {
  private:
   std::string path_to(std::string_view key) const;
   std::string known_list() const;
+  std::string shown_key(const std::string& key) const;
   std::size_t count_present() const;
 
   const Value* map_;  // nullptr while describing
@@ -146,11 +148,16 @@ class Section {
   std::vector<std::string> asked_;
 };
 
-/// A map's entries without those whose key stood before, which are reported.
-std::vector<const Value::Entry*> first_entries(const Value& map, const std::string& path,
-                                               Report& report);
+/// A map's entries without those whose key stood before, which are reported; `show` says how.
+std::vector<const Value::Entry*> first_entries(
+    const Value& map, const std::string& path,
+    const std::function<std::string(const std::string& key)>& show, Report& report);
 
-/// The candidate that `word` was probably meant to be, or empty.
-std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates);
+/// Whether nothing that stands below `path` is ever repeated, not even a figure.
+bool holds_secrets(std::string_view path);
+
+/// A name that the file gives, such as a model's, as problems show it: what is no name may be a
+/// secret that was put there.
+std::string shown_name(const std::string& name);
 
 }  // namespace canary::config

@@ -21,8 +21,23 @@ bool collide(const ListenAddress& a, const ListenAddress& b) {
   return a.host == b.host || is_wildcard(a) || is_wildcard(b);
 }
 
+// Of one family, an address beside every address cannot be bound. `::` beside an IPv4 address with
+// its port takes no IPv4.
+void check_data_listeners(const std::vector<ListenAddress>& list, Report& report) {
+  const auto is_v6 = [](const ListenAddress& a) { return a.host.find(':') != std::string::npos; };
+  for (std::size_t i = 1; i < list.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j) {
+      if (is_v6(list[i]) != is_v6(list[j]) || !collide(list[i], list[j])) continue;
+      const std::string key = "data.listen[" + std::to_string(i) + "]";
+      if (report.sound({key}))
+        report.error_at(key, list[i].to_string(),
+                        "an address that " + list[j].to_string() + " does not take");
+    }
+}
+
 void check_listeners(const Config& config, Report& report) {
   if (!report.sound({"data.listen", "admin.listen", "observe.listen"})) return;
+  check_data_listeners(config.data.listen, report);
   std::vector<std::pair<std::string, ListenAddress>> taken;
   for (std::size_t i = 0; i < config.data.listen.size(); ++i)
     taken.emplace_back("data.listen", config.data.listen[i]);
@@ -53,7 +68,7 @@ void check_routes(const Config& config, Report& report) {
   for (const auto& model : config.models) {
     for (std::size_t i = 0; i < model.match.size(); ++i) {
       const std::string path =
-          "models." + shortened(model.name) + ".match[" + std::to_string(i) + "]";
+          "models." + shown_name(model.name) + ".match[" + std::to_string(i) + "]";
       if (!report.sound({path})) continue;
       const Match& match = model.match[i];
       const auto [first, is_new] =
@@ -72,13 +87,13 @@ void check_names(const Config& config, Report& report) {
     if (!report.sound({path}) || name.empty()) return;
     const auto [first, is_new] = versions.try_emplace(name, path);
     if (!is_new)
-      report.error_at(path, shortened(name) + ", as " + first->second,
+      report.error_at(path, name + ", as " + first->second,
                       "a version name that stands once in the file");
   };
   for (const auto& model : config.models) {
-    const std::string path = "models." + shortened(model.name);
+    const std::string path = "models." + shown_name(model.name);
     if (!is_name(model.name))
-      report.error_at(path, "'" + shortened(model.name) + "'", std::string(name_rule));
+      report.error_at(path, std::string(hidden_text), std::string(name_rule));
     check(path + ".stable.version", model.stable.name);
     if (model.canary) check(path + ".canary.version", model.canary->name);
   }
@@ -199,6 +214,34 @@ void check_receivers(const Config& config, Report& report) {
   }
 }
 
+// Every address that a host certainly has; a name's other addresses are known when it is resolved.
+std::vector<std::array<std::uint8_t, 16>> known_addresses(const EndpointUrl& endpoint) {
+  if (const auto ip = parse_ip(endpoint.host)) return {*ip};
+  std::string_view name = endpoint.host;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name == "localhost" || name.ends_with(".localhost"))
+    return {*parse_ip("127.0.0.1"), *parse_ip("::1")};
+  return {};
+}
+
+// A request to one of our own listeners would give clients the admin API, or go round for ever.
+void check_own_listeners(const Config& config, const Version& version, const std::string& path,
+                         Report& report) {
+  std::vector<std::pair<std::string, ListenAddress>> own;
+  for (const auto& address : config.data.listen) own.emplace_back("data.listen", address);
+  own.emplace_back("admin.listen", config.admin.listen);
+  if (config.observe) own.emplace_back("observe.listen", config.observe->listen);
+  for (std::size_t i = 0; i < version.endpoints.size(); ++i) {
+    const EndpointUrl& endpoint = version.endpoints[i];
+    const std::string key = path + ".endpoints[" + std::to_string(i) + "]";
+    for (const auto& ip : known_addresses(endpoint))
+      for (const auto& [name, listener] : own)
+        if (report.sound({key}) && reaches(ip, endpoint.port, listener, is_local_everywhere))
+          report.error_at(key, endpoint.to_string() + ", which is " + name + " of this gateway",
+                          "the address of a model's server");
+  }
+}
+
 void check_endpoints(const Model& model, const std::string& path, Report& report) {
   if (!model.canary) return;
   for (const auto& endpoint : model.canary->endpoints)
@@ -217,11 +260,13 @@ void validate(const Config& config, Report& report) {
   check_routes(config, report);
   check_receivers(config, report);
   for (const auto& model : config.models) {
-    const std::string path = "models." + shortened(model.name);
+    const std::string path = "models." + shown_name(model.name);
     check_limits(model, path, report);
     check_in_flight(model, path, report);
     check_plan(model, path, report);
     check_ladder(model, path, report);
+    check_own_listeners(config, model.stable, path + ".stable", report);
+    if (model.canary) check_own_listeners(config, *model.canary, path + ".canary", report);
     check_endpoints(model, path, report);
     check_health(model, path, report);
   }

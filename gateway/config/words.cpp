@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/reserved_path.hpp"
 #include "config/address.hpp"
 
 namespace canary::config {
@@ -22,12 +23,6 @@ bool is_label(std::string_view label) {
   if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
     return false;
   return all(label, [](char c) { return is_alnum(c) || c == '-' || c == '_'; });
-}
-
-// `/internal`, `/internal/x` and `/internal:x`, as routes match whole segments.
-bool is_under(std::string_view path, std::string_view prefix) {
-  if (!path.starts_with(prefix)) return false;
-  return path.size() == prefix.size() || has("/:", path[prefix.size()]);
 }
 
 // The front of `text` that consists of digits, taken off.
@@ -119,7 +114,7 @@ bool is_authority(std::string_view text) {
 
 bool is_path_prefix(std::string_view text) {
   if (!text.starts_with('/') || text.size() > 1000) return false;
-  if (is_under(text, "/internal") || is_under(text, "/ofrep")) return false;
+  if (base::is_reserved_path(text)) return false;
   return all(text, [](char c) { return c > 0x20 && c < 0x7f && !has("?#", c); });
 }
 
@@ -141,9 +136,13 @@ bool is_file_path(std::string_view text) {
 bool is_variable(std::string_view text) {
   if (text.empty() || text.size() > 100 || (text.front() >= '0' && text.front() <= '9'))
     return false;
+  if (text.starts_with("whsec_")) return false;  // a signing secret, not the name of one
   return all(text, [](char c) { return is_alnum(c) || c == '_'; });
 }
 
-bool is_channel(std::string_view text) { return text.size() <= 100 && is_header_value(text); }
+bool is_channel(std::string_view text) {
+  return text.size() <= 100 && is_header_value(text) &&
+         all(text, [](char c) { return !has("/:?=%\\ \t", c); });
+}
 
 }  // namespace canary::config

@@ -50,11 +50,12 @@ inline constexpr std::string_view file_path_rule = "the path of a file";
 bool is_file_path(std::string_view text);
 
 inline constexpr std::string_view variable_rule =
-    "the name of an environment variable: letters, digits and '_', not a digit first";
+    "the name of an environment variable that holds it: letters, digits and '_', not a digit "
+    "first";
 bool is_variable(std::string_view text);
 
 inline constexpr std::string_view channel_rule =
-    "a channel on one line, at most 100 bytes, such as #incidents";
+    "a channel of at most 100 bytes without spaces, '/' and ':', such as #incidents";
 bool is_channel(std::string_view text);
 
 /// Whether YAML 1.2's core schema (10.3.2) takes this unquoted scalar for a number or a boolean.

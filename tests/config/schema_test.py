@@ -70,11 +70,13 @@ PARSER_ONLY = [
     r"as a ladder falls|0 as the last rung",
     r"at least plan\.retire_after|at most plan\.remove_after",
     r"at most health\.interval|at least health\.timeout",
-    r"found '?[0-9./:]+'?, expected a numeric address and a port",  # 999.1.1.1, port 70000
+    r"found a text \(not shown\), expected a numeric address and a port",  # 999.1.1.1
     r"expected an address or a CIDR block|no bits behind its prefix",
-    r"found 'http://.*expected http://host:port",  # labels and ports of what looks like a URL
+    r"found a text \(not shown\), expected http://host:port",  # labels and ports of a URL
     r"expected a host name or address( without port|, or host:port)",
-    r"found 'http://.*expected an http or https URL",
+    r"found a text \(not shown\), expected an http or https URL",
+    r"outside /internal and /ofrep",  # the other spellings of the two
+    r"which is .* of this gateway",
     r"each receiver once",
 ]
 

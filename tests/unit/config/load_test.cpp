@@ -114,21 +114,24 @@ TEST_CASE("all problems are told at once, in the file's order, each with its pla
       "    hash: launchdarkly\n");
   CHECK(
       said(loaded.errors) ==
-      "f:2:11: data.listen: found localhost:8080, expected a numeric address and a port, such as "
+      "f:2:11: data.listen: found a text (not shown), expected a numeric address and a port, such "
+      "as "
       "0.0.0.0:8080 or [::1]:8080\n"
       "f:3:12: data.workers: found 0, expected auto or a whole number 1..256\n"
       "f:4:23: data.timeouts.header: found 10, expected a duration of 1ms..365d, such as 500ms, "
       "30s, 15m or 7d\n"
       "f:7:12: models.m.match: found [], expected at least one entry\n"
-      "f:8:24: models.m.stable.version: found a b, expected a name of 1..100 letters, digits, "
+      "f:8:24: models.m.stable.version: found a text (not shown), expected a name of 1..100 "
+      "letters, digits, "
       "'.', '_' and '-' that begins with a letter or digit\n"
-      "f:8:41: models.m.stable.endpoints[0]: found 'https://x:1', expected http://host:port; "
+      "f:8:41: models.m.stable.endpoints[0]: found a text (not shown), expected http://host:port; "
       "https is not supported yet\n"
       "f:12:7: models.m.canary.rollout_percent: found an unknown key, expected a known key; did "
       "you mean "
       "rollout_percentage?\n"
       "f:13:27: models.m.canary.rollout_percentage: found 120, expected a percentage 0..100, "
       "such as 10, 0.5 or 0.5%\n"
-      "f:14:5: models.m.hash: found launchdarkly, expected this key left out: it is not supported "
+      "f:14:5: models.m.hash: found a text (not shown), expected this key left out: it is not "
+      "supported "
       "yet\n");
 }

@@ -42,26 +42,29 @@ TEST_CASE("a receiver's mistakes are told where they stand") {
   const std::string variable(variable_rule);
   const std::pair<std::string, std::string> cases[] = {
       {"{}", "1:10 notify[0].kind: nothing -> slack, webhook or log"},
-      {"{ kind: pager }", "1:18 notify[0].kind: pager -> slack or webhook or log"},
+      {"{ kind: pager }", "1:18 notify[0].kind: a text (not shown) -> slack or webhook or log"},
       {"{ kind: slack }", "1:10 notify[0].url: nothing -> a URL, or url_env beside kind"},
       {"{ kind: webhook, url: 'http://a', url_env: A }",
-       "1:53 notify[0].url_env: A -> url or url_env, not both"},
+       "1:53 notify[0].url_env: a text (not shown) -> url or url_env, not both"},
       {"{ kind: log, url: 'http://a' }",
-       "1:28 notify[0].url: 'http://a' -> no URL: this is the gateway's log"},
+       "1:28 notify[0].url: a text (not shown) -> no URL: this is the gateway's log"},
       {"{ kind: webhook, url: 'http://a', channel: x }",
-       "1:53 notify[0].channel: x -> no channel: only slack has them"},
+       "1:53 notify[0].channel: a text (not shown) -> no channel: only slack has them"},
       {"{ kind: slack, url: 'http://a', secret_env: X }",
-       "1:54 notify[0].secret_env: X -> no secret: only a webhook is signed"},
-      {"{ kind: slack, url: a }", "1:30 notify[0].url: a -> " + url_rule},
-      {"{ kind: slack, url_env: A-B }", "1:34 notify[0].url_env: A-B -> " + variable},
+       "1:54 notify[0].secret_env: a text (not shown) -> no secret: only a webhook is signed"},
+      {"{ kind: slack, url: a }", "1:30 notify[0].url: a text (not shown) -> " + url_rule},
+      {"{ kind: slack, url_env: A-B }",
+       "1:34 notify[0].url_env: a text (not shown) -> " + variable},
       {"{ kind: slack, url_env: A, channel: \"a\\nb\" }",
-       "1:46 notify[0].channel: 'a?b' -> a channel on one line, at most 100 bytes, such as "
-       "#incidents"},
+       "1:46 notify[0].channel: a text (not shown) -> a channel of at most 100 bytes without "
+       "spaces, '/' and ':', such as #incidents"},
       {"{ kind: log, on: [] }",
        "1:27 notify[0].on: [] -> at least one word, or no key: then it is told all"},
-      {"{ kind: log, on: [hold, hold] }", "1:34 notify[0].on[1]: hold -> each word once"},
+      {"{ kind: log, on: [hold, hold] }",
+       "1:34 notify[0].on[1]: a text (not shown) -> each word once"},
       {"{ kind: log, on: [all] }",
-       "1:28 notify[0].on[0]: all -> rollback or step or phase or hold or promoted or reminder or "
+       "1:28 notify[0].on[0]: a text (not shown) -> rollback or step or phase or hold or promoted "
+       "or reminder or "
        "complaint or command"},
       {"{ kind: log }, { kind: log, on: [hold] }",
        "1:25 notify[1]: the receiver of notify[0] -> each receiver once, with all its words in one "

@@ -172,7 +172,8 @@ TEST_CASE("what is wrong with a scenario is told with its place and what was exp
   const std::string good_start = "requests_per_second: 1\n";
   const std::pair<std::string, std::string> table[] = {
       {"", "requests_per_second: found nothing, expected the model's requests per second"},
-      {"requests_per_second: many", "s:1:22: requests_per_second: found many, expected a number"},
+      {"requests_per_second: many",
+       "s:1:22: requests_per_second: found a text (not shown), expected a number"},
       {"requests_per_second: -1", "expected a number per second 0..1000000"},
       {good_start + "canry: {}",
        "s:2:1: canry: found an unknown key, expected a known key; did you "

@@ -31,7 +31,9 @@ const std::string canary_key = "f:10:27: models.m.canary.rollout_percentage: fou
 TEST_CASE("numbers are what they look like, or refused") {
   const auto text = GENERATE(as<std::string>(), "010", "'5'", ".nan", ".inf", "nan", "inf", "1e1",
                              "0x10", "-1", "+5", "1_0", "5.", ".5", "1:30", "10 %", "''", "true");
-  const std::string found = text == "''" ? "''" : text;
+  const bool shown = text != "nan" && text != "inf" && text != "1_0" && text != "1:30" &&
+                     text != "10 %";  // may be anything, a secret as well
+  const std::string found = shown ? text : "a text (not shown)";
   CHECK(errors_of(at_percentage(text)) == canary_key + found + ", expected " + percentage);
 }
 
@@ -47,8 +49,10 @@ TEST_CASE("percentages have at most two decimals") {
 TEST_CASE("integers are written without quotes, zeros in front, signs or exponents") {
   const auto text = GENERATE(as<std::string>(), "010", "'5'", "1e2", "0x10", "-1", "+5", "1_0",
                              "5.0", "99999999999999999999999", "0", "1000001", "many");
+  const bool shown = text != "1_0" && text != "many";
   CHECK(errors_of("data: { limits: { connections: " + text + " } }\n" + good) ==
-        "f:1:32: data.limits.connections: found " + text + ", expected a whole number 1..1000000" +
+        "f:1:32: data.limits.connections: found " + (shown ? text : "a text (not shown)") +
+            ", expected a whole number 1..1000000" +
             (text[0] == '\'' ? ", without quotes\n" : "\n"));
 }
 
@@ -136,7 +140,7 @@ TEST_CASE("a text with nothing in it lacks its models") {
 }
 
 TEST_CASE("a text that is not a map is refused") {
-  CHECK(errors_of("just words\n") == "f:1:1: found just words, expected a map of keys\n");
+  CHECK(errors_of("just words\n") == "f:1:1: found a text (not shown), expected a map of keys\n");
   CHECK(errors_of("[1]\n") == "f:1:1: found a list, expected a map of keys\n");
 }
 
