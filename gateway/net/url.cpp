@@ -14,8 +14,8 @@ bool is_port(std::string_view text) {
 }  // namespace
 
 base::Result<Url> parse_url(std::string_view text) {
-  const auto unusable = [&](std::string_view why) {
-    return base::Error("not a usable URL: '" + std::string(text) + "' (" + std::string(why) + ")");
+  const auto unusable = [](std::string_view why) {
+    return base::Error("not a usable URL: " + std::string(why));
   };
   for (const char c : text)
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f)
@@ -51,6 +51,15 @@ base::Result<Url> parse_url(std::string_view text) {
   url.host = host;
   if (!port.empty()) url.port = port;
   return url;
+}
+
+std::string origin(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos) return "a text that is no URL";
+  const std::size_t begin = scheme + 3;
+  std::string_view authority = text.substr(begin, text.find_first_of("/?#\\", begin) - begin);
+  authority.remove_prefix(authority.rfind('@') + 1);  // npos + 1 is 0: there is none
+  return std::string(text.substr(0, begin)) + std::string(authority);
 }
 
 }  // namespace canary::net
