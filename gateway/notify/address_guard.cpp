@@ -1,13 +1,9 @@
 #include "notify/address_guard.hpp"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstring>
 
 #include "config/address.hpp"
+#include "net/local_address.hpp"
 
 namespace canary::notify {
 namespace {
@@ -54,30 +50,6 @@ Ip embedded(const Ip& ip) {
   return out;
 }
 
-// Only an address of this host can be bound to.
-bool is_local(const Ip& ip) {
-  const bool v4 = within(ip, "0.0.0.0/0");
-  const int fd = ::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return true;  // rather refuse than ask ourselves
-  sockaddr_in6 six{};
-  six.sin6_family = AF_INET6;
-  std::copy(ip.begin(), ip.end(), six.sin6_addr.s6_addr);
-  sockaddr_in four{};
-  four.sin_family = AF_INET;
-  std::memcpy(&four.sin_addr, ip.data() + 12, 4);
-  const int failed = v4 ? ::bind(fd, reinterpret_cast<const sockaddr*>(&four), sizeof four)
-                        : ::bind(fd, reinterpret_cast<const sockaddr*>(&six), sizeof six);
-  ::close(fd);
-  return failed == 0;
-}
-
-bool is_own(const net::PeerAddress& peer, const config::ListenAddress& own) {
-  if (peer.port != own.port) return false;
-  const auto ip = config::parse_ip(own.host);
-  const bool any = ip && (*ip == config::parse_ip("0.0.0.0") || *ip == config::parse_ip("::"));
-  return any ? is_local(peer.ip) : ip && *ip == peer.ip;
-}
-
 }  // namespace
 
 std::string refusal(const net::PeerAddress& peer, const std::vector<config::ListenAddress>& own) {
@@ -85,7 +57,7 @@ std::string refusal(const net::PeerAddress& peer, const std::vector<config::List
   for (const auto& [block, why] : forbidden)
     if (within(ip, block)) return why;
   for (const auto& address : own)
-    if (is_own({ip, peer.port}, address)) return "this gateway's own listener";
+    if (config::reaches(ip, peer.port, address, net::is_local)) return "this gateway's own listener";
   return {};
 }
 

@@ -22,8 +22,9 @@ void HttpNotifier::use(const std::vector<config::Notify>& receivers,
   status_url_ = status_url;
   std::vector<Receiver> before = std::exchange(receivers_, {});
   std::map<std::string, unsigned> shown;  // a metric's label stands for one receiver
-  for (const config::Notify& entry : receivers) {
-    Target target = target_of(entry, parts_.environment);
+  for (std::size_t i = 0; i < receivers.size(); ++i) {
+    Target target =
+        target_of(receivers[i], "notify[" + std::to_string(i) + "]", parts_.environment);
     if (find(target.key)) continue;  // the validator refuses what stands twice
     const unsigned namesakes = ++shown[target.shown];
     if (namesakes > 1) target.shown += " (" + std::to_string(namesakes) + ")";
@@ -100,7 +101,9 @@ HttpNotifier::Receiver HttpNotifier::receiver_of(Target target, std::vector<Rece
 
 void HttpNotifier::drop(const Message& message) {
   ++removed_dropped_;
-  log::error("notification_dropped", {{"receiver", message.receiver},
+  // Of the key only the kind: behind it may stand what was put in the place of a variable's name.
+  const std::string kind = message.receiver.substr(0, message.receiver.find(' '));
+  log::error("notification_dropped", {{"receiver", kind},
                                       {"id", message.id},
                                       {"message", "the receiver is no longer configured"}});
   common_.settled(message.id, message.receiver);

@@ -6,6 +6,7 @@
 #include "base/version.hpp"
 #include "config/address.hpp"
 #include "net/http_client.hpp"
+#include "net/url.hpp"
 #include "notify/address_guard.hpp"
 #include "notify/signature.hpp"
 
@@ -28,25 +29,20 @@ std::string_view kind_name(Kind kind) {
   return "log";
 }
 
-// scheme://host[:port]: all of a URL that is shown.
-std::string origin(const std::string& url) {
-  return url.substr(0, url.find_first_of("/?", url.find("://") + 3));
-}
-
-void read_url(Target& target, const Environment& environment) {
+void read_url(Target& target, const std::string& place, const Environment& environment) {
   const config::Notify& entry = target.entry;
   target.url = entry.url;
   if (entry.url_env.empty()) return;
   const char* value = environment(entry.url_env.c_str());
   target.url = value ? value : "";
   if (target.url.empty())
-    target.problem = "the environment variable " + entry.url_env + " (url_env) is not set";
+    target.problem = place + ".url_env names an environment variable that is not set";
   else if (!config::is_web_url(target.url))
-    target.problem = "the environment variable " + entry.url_env + " does not hold " +
+    target.problem = place + ".url_env names an environment variable that does not hold " +
                      std::string(config::web_url_rule);
 }
 
-void read_secret(Target& target, const Environment& environment) {
+void read_secret(Target& target, const std::string& place, const Environment& environment) {
   const std::string& name = target.entry.secret_env;
   if (name.empty()) return;
   const char* value = environment(name.c_str());
@@ -56,9 +52,8 @@ void read_secret(Target& target, const Environment& environment) {
     return;
   }
   if (!target.problem.empty()) target.problem += "; ";
-  target.problem +=
-      "the environment variable " + name +
-      (value && *value ? " does not hold base64 behind whsec_" : " (secret_env) is not set");
+  target.problem += place + ".secret_env names an environment variable that " +
+                    (value && *value ? "does not hold base64 behind whsec_" : "is not set");
 }
 
 net::ClientRequest request_of(const Target& target, const Message& message,
@@ -102,21 +97,23 @@ Outcome outcome_of(const net::ClientResponse& response, base::WallTime now) {
 
 }  // namespace
 
-Target target_of(const config::Notify& entry, const Environment& environment) {
+Target target_of(const config::Notify& entry, const std::string& place,
+                 const Environment& environment) {
   Target target{entry, "", std::string(kind_name(entry.kind)), "", "", ""};
   if (entry.kind != Kind::log) {
-    read_url(target, environment);
-    read_secret(target, environment);
+    read_url(target, place, environment);
+    read_secret(target, place, environment);
   }
   target.key = target.shown;
   if (!entry.channel.empty()) target.key += " " + entry.channel;
   if (!entry.url_env.empty()) target.key += " $" + entry.url_env;
-  if (!entry.url.empty()) target.key += " " + origin(entry.url) + " " + short_hash(entry.url, 12);
-  if (!entry.channel.empty())
+  if (!entry.url.empty())
+    target.key += " " + net::origin(entry.url) + " " + short_hash(entry.url, 12);
+  if (entry.channel.starts_with('#') || entry.channel.starts_with('@'))
     target.shown += " " + entry.channel;
   else if (!entry.url.empty())
-    target.shown += " " + origin(entry.url);
-  else if (!entry.url_env.empty())
+    target.shown += " " + net::origin(entry.url);
+  else if (!entry.url_env.empty() && environment(entry.url_env.c_str()))
     target.shown += " $" + entry.url_env;
   return target;
 }

@@ -25,9 +25,12 @@ struct Target {
   std::string problem;  // why it cannot be reached at all: a variable is not set
 };
 
-/// Reads the environment. The key names what the entry says: another URL in the same variable is
+/// Reads the environment; `place` is the entry's key in the file, such as `notify[0]`. What stands
+/// in the place of a variable's name is shown only where there is such a variable: it may be the
+/// secret itself. The key names what the entry says: another URL in the same variable is
 /// the same receiver, so that what waits for a mended one is delivered.
-Target target_of(const config::Notify& entry, const Environment& environment);
+Target target_of(const config::Notify& entry, const std::string& place,
+                 const Environment& environment);
 
 /// POSTs the message, once: 2xx is delivered. Redirects are not followed. Blocks up to `timeout`.
 Outcome deliver(const Target& target, const Message& message, const base::Clock& clock,

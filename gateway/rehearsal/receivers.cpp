@@ -8,7 +8,8 @@ namespace {
 
 /// As people call it; the environment, which holds the URLs, is left alone.
 std::string receiver_name(const config::Notify& receiver) {
-  return notify::target_of(receiver, [](const char*) -> const char* { return nullptr; }).shown;
+  return notify::target_of(receiver, "notify", [](const char*) -> const char* { return nullptr; })
+      .shown;
 }
 
 }  // namespace

@@ -200,7 +200,7 @@ TEST_CASE_METHOD(Fixture, "why a receiver fails is shown without its URL") {
                 webhook("http://169.254.169.254/secret"),
                 {Kind::slack, "", "NOT_SET", "", "", {}}},
                status_url);
-  CHECK(view(3).last_error == "the environment variable NOT_SET (url_env) is not set");
+  CHECK(view(3).last_error == "notify[3].url_env names an environment variable that is not set");
   tell("id-1");
   slack.wait_for(2);
   other.wait_for(2);

@@ -38,20 +38,21 @@ TEST_CASE("a receiver is known by what the file says of it, and shows no secret"
       {entry(Kind::webhook, "https://a.example?token=secret"),
        "webhook https://a.example a337eff4ec5a", "webhook https://a.example", ""},
       {entry(Kind::log, ""), "log", "log", ""},
-      {entry(Kind::webhook, "", "NONE"), "webhook $NONE", "webhook $NONE",
-       "the environment variable NONE (url_env) is not set"},
+      {entry(Kind::webhook, "", "NONE"), "webhook $NONE", "webhook",
+       "notify[1].url_env names an environment variable that is not set"},
       {entry(Kind::webhook, "", "EMPTY"), "webhook $EMPTY", "webhook $EMPTY",
-       "the environment variable EMPTY (url_env) is not set"},
+       "notify[1].url_env names an environment variable that is not set"},
       {entry(Kind::webhook, "", "BAD"), "webhook $BAD", "webhook $BAD",
-       "the environment variable BAD does not hold an http or https URL, without user name and "
-       "fragment"},
+       "notify[1].url_env names an environment variable that does not hold an http or https URL, "
+       "without user name and fragment"},
       {entry(Kind::webhook, "", "SLACK", "", "NONE"), "webhook $SLACK", "webhook $SLACK",
-       "the environment variable NONE (secret_env) is not set"},
+       "notify[1].secret_env names an environment variable that is not set"},
       {entry(Kind::webhook, "", "SLACK", "", "BAD_KEY"), "webhook $SLACK", "webhook $SLACK",
-       "the environment variable BAD_KEY does not hold base64 behind whsec_"},
+       "notify[1].secret_env names an environment variable that does not hold base64 behind "
+       "whsec_"},
   };
   for (const auto& row : rows) {
-    const Target target = target_of(row.entry, variables);
+    const Target target = target_of(row.entry, "notify[1]", variables);
     INFO(row.shown);
     CHECK(target.key == row.key);
     CHECK(target.shown == row.shown);
@@ -61,7 +62,8 @@ TEST_CASE("a receiver is known by what the file says of it, and shows no secret"
 }
 
 TEST_CASE("the URL and the key come from the environment") {
-  const Target target = target_of(entry(Kind::webhook, "", "SLACK", "", "KEY"), variables);
+  const Target target =
+      target_of(entry(Kind::webhook, "", "SLACK", "", "KEY"), "notify[0]", variables);
   CHECK(target.url == "https://hooks.example.com/services/T0/B0/secret");
   CHECK(target.secret == "hello");
   CHECK(target.problem.empty());
@@ -69,7 +71,7 @@ TEST_CASE("the URL and the key come from the environment") {
 
 TEST_CASE("two URLs of one host are two receivers") {
   const auto key = [](const char* url) {
-    return target_of(entry(Kind::webhook, url), variables).key;
+    return target_of(entry(Kind::webhook, url), "notify[0]", variables).key;
   };
   CHECK(key("http://a/1") != key("http://a/2"));
   CHECK(key("http://a/1") == key("http://a/1"));
