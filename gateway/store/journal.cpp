@@ -276,6 +276,7 @@ base::Result<Journal::Opened> Journal::open(const std::filesystem::path& state_d
   result.states = std::move(opened->states);
   result.outbox = std::move(opened->outbox);
   result.commands = std::move(opened->commands);
+  result.figures = std::move(opened->figures);
   result.first_start = opened->first_start;
   result.lost = opened->lost;
   result.kept_aside = std::move(opened->kept_aside);
@@ -311,6 +312,13 @@ void Journal::remember(CommandRow command) {
 void Journal::forget_command(const std::string& key) {
   impl_->submit(Change{[key](Database& database) { return remove_command(database, key); },
                        [](const base::Result<void>&) {}});
+}
+
+void Journal::save_figures(std::vector<FigureRow> rows,
+                           std::function<void(base::Result<void>)> done) {
+  perform(
+      [impl = impl_.get(), rows = std::move(rows)] { return write_figures(impl->database, rows); },
+      std::move(done));
 }
 
 void Journal::perform(std::function<base::Result<void>()> work,

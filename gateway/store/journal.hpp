@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "rollout/advance.hpp"
 #include "rollout/state.hpp"
+#include "store/figure_table.hpp"
 
 namespace canary::store {
 
@@ -54,6 +55,7 @@ class Journal {
     std::vector<rollout::State> states;  // everything remembered, in no order
     std::vector<OutboxRow> outbox;       // not yet delivered, oldest first
     std::vector<CommandRow> commands;    // the oldest first
+    std::vector<FigureRow> figures;      // for reports
     bool first_start = false;            // the database did not exist
     bool lost = false;                   // it was corrupt: kept aside, a new one was begun
     std::string kept_aside;              // its new name, when lost
@@ -92,6 +94,8 @@ class Journal {
   /// the decision is. Without room for it (too many are on their way, a full disk) it is not kept.
   void remember(CommandRow command);
   void forget_command(const std::string& key);
+  /// Writes the figures down, in one transaction; `done` on the writer thread.
+  void save_figures(std::vector<FigureRow> rows, std::function<void(base::Result<void>)> done);
 
   /// Other disk work of the state directory, on the writer thread in the order of the calls: the
   /// control thread never waits for a disk.

@@ -1,5 +1,7 @@
 #include "store/journal_open.hpp"
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
@@ -46,6 +48,14 @@ base::Result<void> move_aside(const std::filesystem::path& path,
   return {};
 }
 
+/// SQLite gives its -wal and -shm files the mode of the database, which it would create by the
+/// umask.
+base::Result<void> create_private(const std::filesystem::path& path) {
+  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (fd.get() < 0) return file_error("open", path, errno);
+  return {};
+}
+
 }  // namespace
 
 base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_dir) {
@@ -53,6 +63,7 @@ base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_di
   OpenedDatabase opened;
   // The second round is for the new database, after a corrupt one was moved aside.
   for (int round = 0; round < 2; ++round) {
+    if (auto created = create_private(path); !created) return created.error();
     auto database = Database::open(path);
     if (!database) return database.error();
     base::Error error;
@@ -88,6 +99,9 @@ base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_di
     auto commands = read_commands(*database);
     if (!commands) return commands.error();
     opened.commands = std::move(*commands);
+    auto figures = read_figures(*database);
+    if (!figures) return figures.error();
+    opened.figures = std::move(*figures);
     opened.database = std::move(*database);
     if (auto synced = sync_directory(state_dir); !synced) return synced.error();
     return opened;

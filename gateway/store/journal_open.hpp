@@ -13,6 +13,7 @@ namespace canary::store {
 struct OpenedDatabase {
   Database database;
   std::vector<rollout::State> states;
+  std::vector<FigureRow> figures;
   std::vector<OutboxRow> outbox;
   std::vector<CommandRow> commands;
   bool first_start = false;

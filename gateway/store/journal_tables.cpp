@@ -50,6 +50,13 @@ constexpr std::array migrations{
        CREATE TABLE command (
          seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
          fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL);)",
+    R"(CREATE TABLE figures (
+         model TEXT NOT NULL, canary TEXT NOT NULL, attempt INTEGER NOT NULL,
+         phase INTEGER NOT NULL, version TEXT NOT NULL,
+         requests INTEGER NOT NULL, errors INTEGER NOT NULL, outcomes TEXT NOT NULL,
+         latency TEXT NOT NULL, served_ns INTEGER NOT NULL, first_ns INTEGER NOT NULL,
+         last_ns INTEGER NOT NULL,
+         PRIMARY KEY (model, canary, attempt, phase, version)) WITHOUT ROWID;)",
 };
 
 std::int64_t nanoseconds(base::WallTime time) {

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <system_error>
 #include <utility>
 
+#include "log/log.hpp"
 #include "store/files.hpp"
 
 namespace canary::store {
@@ -30,10 +32,54 @@ std::string holder(int fd) {
 base::Result<void> make_directory(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return {};
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+  if (path.has_parent_path() && path.parent_path() != path)
+    if (auto made = make_directory(path.parent_path()); !made) return made;
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return file_error("create the state directory", path, errno);
   return {};
+}
+
+/// What the gateway itself writes there, copies of what was damaged among it.
+bool is_ours(const std::string& name) {
+  const auto begins = [&](std::string_view own) { return name.starts_with(own); };
+  return begins("state.db") || begins("latch") || begins(accepted_name) || name == "lock";
+}
+
+constexpr std::filesystem::perms others =
+    std::filesystem::perms::group_all | std::filesystem::perms::others_all;
+
+std::string octal(std::filesystem::perms mode) {
+  char text[8];
+  std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(mode) & 07777u);
+  return text;
+}
+
+void narrow(const std::filesystem::path& path, std::filesystem::perms mode) {
+  if ((mode & others) == std::filesystem::perms::none) return;
+  std::error_code error;
+  std::filesystem::permissions(path, others, std::filesystem::perm_options::remove, error);
+  if (error)
+    log::warn("state_access_wide",
+              {{"path", path.string()}, {"mode", octal(mode)}, {"error", error.message()}});
+  else
+    log::info("state_access_narrowed", {{"path", path.string()}, {"mode", octal(mode)}});
+}
+
+/// Takes away what others may do with our files. The directory itself is narrowed where nothing
+/// else is in it: it may be one that others need.
+void narrow_access(const std::filesystem::path& directory) {
+  std::error_code error;
+  bool ours_alone = true;
+  for (auto each = std::filesystem::directory_iterator(directory, error);
+       !error && each != std::filesystem::directory_iterator(); each.increment(error)) {
+    const auto status = each->symlink_status(error);
+    if (error) break;
+    const bool own = is_ours(each->path().filename().string());
+    ours_alone = ours_alone && own;
+    if (own && std::filesystem::is_regular_file(status)) narrow(each->path(), status.permissions());
+  }
+  const auto status = std::filesystem::status(directory, error);
+  if (!error && ours_alone) narrow(directory, status.permissions());
 }
 
 base::Result<void> write_all(int fd, std::string_view text, const std::filesystem::path& path) {
@@ -73,6 +119,7 @@ base::Result<StateDir> StateDir::open(const std::filesystem::path& given) {
   if (::ftruncate(lock.get(), 0) == 0) [[maybe_unused]]
     const ssize_t written = ::pwrite(lock.get(), pid.data(), pid.size(), 0);
 
+  narrow_access(path);
   StateDir dir;
   dir.path_ = path;
   dir.lock_ = lock.release();
