@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "log/log.hpp"
 #include "reactor/tcp.hpp"
 
@@ -31,6 +33,10 @@ void name_thread(std::size_t worker) {
   pthread_setname_np(pthread_self(), name.c_str());
 }
 
+bool is_v6(const config::ListenAddress& address) {
+  return address.host.find(':') != std::string::npos;
+}
+
 }  // namespace
 
 WorkerPool::WorkerPool(std::size_t workers, log::AccessLogWriter* access_log, PostToControl post)
@@ -52,9 +58,15 @@ base::Result<void> WorkerPool::listen(const std::vector<config::ListenAddress>& 
                                       bool takeover) {
   for (const config::ListenAddress& wanted : addresses) {
     config::ListenAddress bound = wanted;
+    const bool has_v4 =
+        std::any_of(addresses.begin(), addresses.end(), [&](const config::ListenAddress& other) {
+          return !is_v6(other) && other.port == wanted.port && wanted.port != 0;
+        });
     for (std::size_t i = 0; i < worker_count_; ++i) {
       const bool probe = i == 0 && !takeover;
-      const auto fd = reactor::listen_tcp(reactor::numeric_address(bound.host, bound.port), probe);
+      reactor::Address address = reactor::numeric_address(bound.host, bound.port);
+      address.ipv6_only = is_v6(wanted) && has_v4;
+      const auto fd = reactor::listen_tcp(address, probe);
       if (!fd) {
         close_listeners();
         return fd.error();

@@ -28,6 +28,7 @@ int bind_socket(const Address& address, bool reuse_port) {
   const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   set(fd, SOL_SOCKET, SO_REUSEADDR);
+  if (address.ipv6_only) set(fd, IPPROTO_IPV6, IPV6_V6ONLY);
   if (reuse_port) set(fd, SOL_SOCKET, SO_REUSEPORT);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0)
     return fd;

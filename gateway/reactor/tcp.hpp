@@ -16,6 +16,7 @@ namespace canary::reactor {
 struct Address {
   sockaddr_storage storage{};
   socklen_t length = 0;
+  bool ipv6_only = false;  // a listener on `::` takes no IPv4: another one does
 };
 
 /// Parses a numeric IPv4 or IPv6 address; length 0 when `host` is not one.
