@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/reserved_path.hpp"
 #include "http/build_head.hpp"
 #include "proxy/endpoint_choice.hpp"
 #include "proxy/worker.hpp"
@@ -156,8 +157,7 @@ void Exchange::take_request_id(std::string_view offered) {
 // The data listener's own namespace: one answer, and no way through to an upstream.
 bool Exchange::internal() {
   const http::RequestHead& head = worker_.request;
-  if (!traffic::covers("/internal", head.path) && !traffic::covers("/ofrep", head.path))
-    return false;
+  if (!base::is_reserved_path(head.path)) return false;
   constexpr std::string_view model_version = "/internal/model-version";
   std::string_view model;
   bool known = head.method == "GET" && traffic::covers(model_version, head.path);
