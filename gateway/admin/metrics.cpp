@@ -25,7 +25,8 @@ constexpr std::array all_statuses = {rollout::Status::idle,        rollout::Stat
 
 constexpr std::array all_endpoint_states = {
     control::EndpointState::healthy, control::EndpointState::unhealthy,
-    control::EndpointState::ejected, control::EndpointState::unresolved};
+    control::EndpointState::ejected, control::EndpointState::unresolved,
+    control::EndpointState::refused};
 
 double seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
 double seconds(base::WallTime time) { return seconds(time.time_since_epoch()); }

@@ -6,6 +6,7 @@
 
 #include "control/prover.hpp"
 #include "control/reloader.hpp"
+#include "control/unknown_name.hpp"
 #include "control/watcher.hpp"
 #include "log/log.hpp"
 
@@ -14,13 +15,6 @@ namespace {
 
 // A failure that was seen longer ago than this did not decide what a tick decides.
 constexpr auto last_tick_window = std::chrono::seconds(2);
-
-Outcome no_such(const std::string& what, const std::string& name) {
-  Outcome outcome;
-  outcome.status = 404;
-  outcome.message = "no " + what + " " + name + " is configured";
-  return outcome;
-}
 
 }  // namespace
 
@@ -56,7 +50,7 @@ struct Controller::Impl {
   void tick_later();
   void age_promoted(const config::Model& model, base::MonoTime now);
   base::Duration elapsed(Rollout& rollout, const config::Model& model, base::MonoTime now);
-  void checkpoint(base::MonoTime now);
+  void checkpoint(base::MonoTime now, bool last = false);
   void command(const std::string& model, const rollout::Event& event, const Basis& basis,
                const Done& done);
   void flag(const std::string& canary, const rollout::Event& event, const Basis& basis,
@@ -164,8 +158,12 @@ base::Duration Controller::Impl::elapsed(Rollout& rollout, const config::Model& 
 }
 
 /// Writes down the hold clocks that have moved; a crash loses no more than one interval of each.
-void Controller::Impl::checkpoint(base::MonoTime now) {
-  if (core.gate.busy()) return;  // a raise is on its way to the disk: not behind it
+void Controller::Impl::checkpoint(base::MonoTime now, bool last) {
+  const bool busy = core.gate.busy();  // a raise is on its way to the disk: not behind it
+  if (busy && !last) return;
+  core.figures.look(core.config, core.rollouts);
+  core.save_figures(last);
+  if (busy) return;
   next_checkpoint = now + core.parts.checkpoint_interval;
   for (const auto& model : core.config.models) {
     for (const Key& key : {key_of(model), Key{model.name, model.stable.name}}) {
@@ -190,7 +188,7 @@ void Controller::Impl::tick_later() {
 void Controller::Impl::command(const std::string& name, const rollout::Event& event,
                                const Basis& basis, const Done& done) {
   const config::Model* found = model(name);
-  if (found == nullptr) return done(no_such("model", name));
+  if (found == nullptr) return done(no_such_model(core.config, name));
   if (!found->canary) {
     Outcome outcome;
     outcome.status = 409;
@@ -213,7 +211,7 @@ void Controller::Impl::flag(const std::string& canary, const rollout::Event& eve
     }
     found = &model;
   }
-  if (found == nullptr) return done(no_such("canary version", canary));
+  if (found == nullptr) return done(no_such_canary(core.config, canary));
   runner.command(key_of(*found), event, basis, done);
 }
 
@@ -221,10 +219,10 @@ ModelView Controller::Impl::view(const config::Model& model) const {
   ModelView view;
   view.model = model.name;
   view.stable = model.stable.name;
-  view.stable_endpoints = core.endpoints.view(model, model.stable, core.resolver);
+  view.stable_endpoints = core.endpoints.view(model, model.stable, core.resolver, core.own);
   if (!model.canary) return view;
   view.canary = model.canary->name;
-  view.canary_endpoints = core.endpoints.view(model, *model.canary, core.resolver);
+  view.canary_endpoints = core.endpoints.view(model, *model.canary, core.resolver, core.own);
   const Rollout* rollout = core.rollouts.find(key_of(model));
   view.weight = rollout->weight();
   view.rollout = rollout->state;
@@ -242,8 +240,13 @@ ModelView Controller::Impl::view(const config::Model& model) const {
 Controller::Controller(Parts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {}
 Controller::~Controller() = default;
 
+void Controller::forbid(std::vector<config::ListenAddress> own) {
+  impl_->core.own.forbid(std::move(own));
+}
+
 std::vector<std::string> Controller::objections(const config::Config& config) const {
   std::vector<std::string> objections;
+  for (const auto& own : impl_->core.own.among(config)) objections.push_back(own.to_string());
   for (const auto& model : config.models)
     if (auto why = impl_->core.rollouts.objection(model); !why.empty())
       objections.push_back(std::move(why));
@@ -282,7 +285,7 @@ void Controller::start(const config::Config& config, std::string text, bool fall
 }
 
 void Controller::stop() {
-  impl_->checkpoint(impl_->core.parts.clock.mono());
+  impl_->checkpoint(impl_->core.parts.clock.mono(), true);
   impl_->core.alive.reset();
   impl_->core.publisher.stop();
   impl_->watcher.stop();
@@ -325,6 +328,16 @@ void Controller::pause(const std::string& model, rollout::Actor actor, Done done
 void Controller::complaint(const std::string& model, bool critical, rollout::Actor actor, Done done,
                            Basis basis) {
   impl_->command(model, rollout::Complaint{std::move(actor), critical}, basis, done);
+}
+
+std::vector<Figure> Controller::figures(const std::string& name) const {
+  Core& core = impl_->core;
+  const config::Model* model = impl_->model(name);
+  if (model == nullptr) return {};
+  core.figures.look(core.config, core.rollouts);
+  if (model->canary) return core.figures.of(name, model->canary->name);
+  auto figures = core.figures.of(name, model->stable.name);
+  return figures.empty() ? core.figures.of(name, "") : figures;
 }
 
 StatusView Controller::status() const {

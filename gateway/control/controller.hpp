@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "control/basis.hpp"
+#include "control/figures.hpp"
 #include "control/health_probes.hpp"
 #include "control/views.hpp"
 #include "notify/notifier.hpp"
@@ -68,6 +69,7 @@ class Controller {
     base::Duration checkpoint_interval = std::chrono::seconds(10);
     notify::Notifier* notifier = nullptr;         // whom to tell; outlives the controller
     std::vector<store::OutboxRow> undelivered{};  // from the journal
+    std::vector<store::FigureRow> figures{};      // from the journal
     AskVersion ask_version = nullptr;  // none: the proof leaves that step out, and says so
     // Both versions' quality within the judge's window; none: there is no such criterion.
     std::function<std::optional<analysis::QualityEvidence>(const std::string& model)> quality =
@@ -84,8 +86,12 @@ class Controller {
   explicit Controller(Parts parts);
   ~Controller();
 
-  /// What forbids starting on this configuration, by what is remembered: `stable` names a canary
-  /// that is latched or not complete. Empty: start() may be called with it.
+  /// The gateway's own listeners, as they are bound: no endpoint may be one of them. Before start().
+  void forbid(std::vector<config::ListenAddress> own);
+
+  /// What forbids starting on this configuration, by what is remembered and by where the gateway
+  /// listens: `stable` names a canary that is latched or not complete, an endpoint is one of the
+  /// gateway's own listeners. Empty: start() may be called with it.
   std::vector<std::string> objections(const config::Config& config) const;
 
   /// Takes the first configuration into force, publishes, and starts the tick and the watcher.
@@ -112,6 +118,9 @@ class Controller {
                  Basis basis = {});
 
   StatusView status() const;
+  /// What was counted in the model's present rollout, this moment included (control/figures); of a
+  /// model without a canary, in that of its stable version.
+  std::vector<Figure> figures(const std::string& model) const;
   const config::Config& config() const;
   std::shared_ptr<const traffic::VersionAnswers> answers() const;  // of the table in force
   void history(std::string model, std::size_t limit,

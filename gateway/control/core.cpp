@@ -14,15 +14,18 @@ Core::Core(Controller::Parts given)
       telling(parts.notifier),
       resolver(
           parts.io, [this] { publish({}); }, parts.resolve ? parts.resolve : Resolver::ask_system),
+      figures(parts.clock, parts.registry, parts.figures),
       probes(parts.clock, parts.send_probe, base::random_seed()),
       endpoints(parts.clock, probes) {
   view.path = parts.config_path;
 }
 
 void Core::publish(std::function<void()> in_force) {
+  figures.look(config, rollouts);  // the versions may be others
   publisher.publish(
       config, rollouts.weights(config),
-      [this](const config::EndpointUrl& url) { return resolver.lookup(url); }, std::move(in_force));
+      [this](const config::EndpointUrl& url) { return own.allowed(url, resolver.lookup(url)); },
+      std::move(in_force));
   measure.follow(*publisher.table(), parts.clock.mono());
   endpoints.follow(publisher.table());
   probes.follow(*publisher.table());
@@ -111,16 +114,31 @@ store::Journal::Record Core::record(const Key& key, const rollout::State& state,
   return record;
 }
 
+void Core::save_figures(bool all) {
+  auto rows = figures.take_unsaved(all);
+  if (rows.empty()) return;
+  parts.journal.save_figures(rows, on_control([this, rows](const base::Result<void>& saved) {
+                               if (saved) return;
+                               figures.put_back(rows);
+                               log::warn("figures_not_saved", {{"error", saved.error().message()}});
+                             }));
+}
+
 void Core::put(const Key& key, base::BasisPoints file, const rollout::Decision& decision) {
   Rollout& rollout = rollouts.at(key);
   const auto before = rollout.weight().effective;
   const auto phase = rollout.state.phase;
   const auto cap = rollout.state.cap;
+  const auto attempt = rollout.state.attempt;
   rollout.state = decision.next;
   rollout.counted_until.reset();
   rollout.file = file;
   ++rollout.version;
   if (!decision.refused && decision.entry) rollout.last_refusal.clear();
+  if (phase != rollout.state.phase || attempt != rollout.state.attempt) {
+    figures.look(config, rollouts);
+    save_figures(false);
+  }
   // The return from 0 is judged on its own evidence, whatever took the weight away, and so are each
   // phase and each rung. What took the weight away stays to be read.
   const auto after = rollout.weight().effective;

@@ -14,9 +14,11 @@
 #include "control/controller.hpp"
 #include "control/endpoint_watch.hpp"
 #include "control/entry_limit.hpp"
+#include "control/figures.hpp"
 #include "control/gate.hpp"
 #include "control/health_probes.hpp"
 #include "control/measure.hpp"
+#include "control/own_guard.hpp"
 #include "control/publisher.hpp"
 #include "control/resolver.hpp"
 #include "control/rollouts.hpp"
@@ -38,6 +40,8 @@ struct Core {
   Telling telling;
   EntryLimit entry_limit;
   Resolver resolver;
+  OwnGuard own;
+  Figures figures;
   HealthProbes probes;
   EndpointWatch endpoints;
   struct RollbackKind {
@@ -89,6 +93,9 @@ struct Core {
 
   store::Journal::Record record(const Key& key, const rollout::State& state,
                                 const rollout::Decision& decision, const Messages& messages) const;
+
+  /// Writes down the figures that have changed, or all of them.
+  void save_figures(bool all);
 
   /// Puts a decision into memory: the rollout's state, its term by the file, its version.
   void put(const Key& key, base::BasisPoints file, const rollout::Decision& decision);

@@ -59,6 +59,8 @@ std::string_view name(EndpointState state) {
       return "ejected";
     case EndpointState::unresolved:
       return "unresolved";
+    case EndpointState::refused:
+      return "refused";
   }
   return "healthy";
 }
@@ -188,7 +190,9 @@ EndpointView EndpointWatch::view_of(const Place& place) const {
   if (probed != nullptr && !probed->verdict.healthy) {
     view.state = EndpointState::unhealthy;
     const bool mends = probed->problem.empty();
-    view.reason = "probes of " + probed->probe.target +
+    // Behind `?` may be a secret.
+    const std::string& target = probed->probe.target;
+    view.reason = "probes of " + target.substr(0, target.find('?')) +
                   (mends ? " succeed, but not often enough yet" : " fail: " + probed->problem);
   } else if (out.workers > 0) {
     view.state = EndpointState::ejected;
@@ -200,7 +204,7 @@ EndpointView EndpointWatch::view_of(const Place& place) const {
 
 std::vector<EndpointView> EndpointWatch::view(const config::Model& model,
                                               const config::Version& version,
-                                              const Resolver& resolver) const {
+                                              const Resolver& resolver, const OwnGuard& own) const {
   std::vector<EndpointView> views;
   const auto found = models_.find(model.name);
   if (found == models_.end()) return views;
@@ -213,6 +217,9 @@ std::vector<EndpointView> EndpointWatch::view(const config::Model& model,
     const std::size_t before = views.size();
     for (const auto& endpoint : in_table.endpoints)
       if (endpoint.url == text) views.push_back(view_of({built, in_table, endpoint}));
+    for (const auto& address : own.refused(url))
+      views.push_back({text, address.to_string(), EndpointState::refused,
+                       "it is this gateway's own listener; no request is sent there"});
     if (views.size() == before)
       views.push_back({text, "", EndpointState::unresolved, resolver.problem(url)});
   }

@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "control/health_probes.hpp"
+#include "control/own_guard.hpp"
 #include "control/resolver.hpp"
 #include "control/views.hpp"
 #include "traffic/routing_table.hpp"
@@ -27,9 +28,10 @@ class EndpointWatch {
   /// Looks at the workers and the probes, and tells what is new.
   void tick();
 
-  /// The version's endpoints, in the file's order; a name without an address among them.
+  /// The version's endpoints, in the file's order; a name without an address among them, and
+  /// addresses that are not used because they are the gateway's own.
   std::vector<EndpointView> view(const config::Model& model, const config::Version& version,
-                                 const Resolver& resolver) const;
+                                 const Resolver& resolver, const OwnGuard& own) const;
   /// Of every endpoint of the file, since it came into it.
   std::vector<EndpointCount> counts() const;
 

@@ -83,6 +83,7 @@ void Reloader::run() {
   if (!loaded.ok()) return refuse(422, told(loaded.errors, core_.parts.config_path));
 
   std::vector<std::string> problems;
+  for (const auto& own : core_.own.among(loaded.config)) problems.push_back(own.to_string());
   for (const auto& key : config::changed_fixed_keys(core_.config, loaded.config))
     problems.push_back(key + " cannot be changed by a reload: restart the gateway");
   for (const auto& model : loaded.config.models)

@@ -38,7 +38,8 @@ enum class EndpointState : std::uint8_t {
   healthy,    // or not known to be otherwise
   unhealthy,  // by its probes
   ejected,    // by a worker at least, because it could not be connected to
-  unresolved  // a name without an address
+  unresolved,  // a name without an address
+  refused      // it is the gateway's own listener
 };
 std::string_view name(EndpointState state);
 

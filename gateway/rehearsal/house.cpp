@@ -83,6 +83,7 @@ control::Controller::Parts House::parts(store::Journal::Opened opened) {
   parts.checkpoint_interval = std::chrono::hours(1);
   parts.notifier = &receivers_;
   parts.undelivered = std::move(opened.outbox);
+  parts.figures = std::move(opened.figures);
   parts.ask_version = [this](const std::string& model, auto answer) {
     answer_version(model, answer);
   };

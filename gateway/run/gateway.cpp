@@ -166,7 +166,8 @@ class Gateway {
         admin::Listeners::open(io_, config.admin, config.observe, std::move(backend), clock_);
     if (!listeners) return listeners.error();
     listeners_ = std::move(*listeners);
-    notifier_->forbid({{config.admin.listen.host, listeners_->admin_port()}});
+    notifier_->forbid(own_listeners(config));
+    controller_->forbid(own_listeners(config));
     return {};
   }
 
@@ -177,6 +178,14 @@ class Gateway {
             [this](store::CommandRow command) { journal_.journal->remember(std::move(command)); },
         .forget = [this](const std::string& key) { journal_.journal->forget_command(key); },
         .now = [this] { return clock_.mono(); }};
+  }
+
+  std::vector<config::ListenAddress> own_listeners(const config::Config& config) const {
+    std::vector<config::ListenAddress> own = pool_->bound();
+    own.push_back({config.admin.listen.host, listeners_->admin_port()});
+    if (const auto port = listeners_->observe_port())
+      own.push_back({config.observe->listen.host, *port});
+    return own;
   }
 
   void make_notifier() {
@@ -203,6 +212,7 @@ class Gateway {
         .config_path = options_.config_path,
         .notifier = &*notifier_,
         .undelivered = journal_.outbox,
+        .figures = std::move(journal_.figures),
         .ask_version =
             [this](const std::string& model, OwnVersion::Answer answer) {
               own_version_->ask(model, std::move(answer));

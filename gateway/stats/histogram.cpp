@@ -4,6 +4,7 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 namespace canary::stats {
 namespace {
@@ -35,14 +36,41 @@ void Histogram::Snapshot::add(const Histogram& histogram) {
   const std::size_t low = histogram.low_.load(std::memory_order_relaxed);
   const std::size_t high = histogram.high_.load(std::memory_order_relaxed);
   if (low >= high) return;
+  cover(low, high);
+  for (std::size_t i = low; i < high; ++i)
+    buckets_[i - first_] += histogram.buckets_[i].load(std::memory_order_relaxed);
+}
+
+void Histogram::Snapshot::add(const Snapshot& other) {
+  if (other.buckets_.empty()) return;
+  cover(other.first_, other.first_ + other.buckets_.size());
+  for (std::size_t i = 0; i < other.buckets_.size(); ++i)
+    buckets_[other.first_ + i - first_] += other.buckets_[i];
+}
+
+void Histogram::Snapshot::cover(std::size_t low, std::size_t high) {
   if (buckets_.empty()) first_ = low;
   if (low < first_) {
     buckets_.insert(buckets_.begin(), first_ - low, 0);
     first_ = low;
   }
   if (high > first_ + buckets_.size()) buckets_.resize(high - first_);
-  for (std::size_t i = low; i < high; ++i)
-    buckets_[i - first_] += histogram.buckets_[i].load(std::memory_order_relaxed);
+}
+
+std::string Histogram::Snapshot::to_text() const {
+  if (count() == 0) return {};
+  std::string out = std::to_string(first_);
+  for (const std::uint64_t n : buckets_) (out += ' ') += std::to_string(n);
+  return out;
+}
+
+Histogram::Snapshot Histogram::Snapshot::from_text(const std::string& text) {
+  Snapshot out;
+  std::istringstream numbers(text);
+  if (!(numbers >> out.first_) || out.first_ >= bucket_count) return {};
+  for (std::uint64_t n = 0; out.first_ + out.buckets_.size() < bucket_count && numbers >> n;)
+    out.buckets_.push_back(n);
+  return out;
 }
 
 Histogram::Snapshot Histogram::Snapshot::since(const Snapshot& earlier) const {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -41,6 +42,10 @@ class Histogram {
    public:
     Snapshot() = default;
     void add(const Histogram& histogram);
+    void add(const Snapshot& other);
+    /// `first count count ...`, empty for none; and back. What is no such text is no values.
+    std::string to_text() const;
+    static Snapshot from_text(const std::string& text);
     /// The values recorded since `earlier`.
     Snapshot since(const Snapshot& earlier) const;
     std::uint64_t count() const;
@@ -48,6 +53,8 @@ class Histogram {
     base::Duration quantile(double q) const;
 
    private:
+    void cover(std::size_t low, std::size_t high);  // buckets [low, high) are there
+
     std::size_t first_ = 0;               // the bucket in front
     std::vector<std::uint64_t> buckets_;  // those that may hold something
   };

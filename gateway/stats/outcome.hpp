@@ -20,8 +20,8 @@ enum class Outcome : std::uint8_t {
   timeout_first_byte,
   timeout_idle,
   timeout_total,
-  inband_error,   // an error object inside a 200 or an event stream
-  bad_output,     // not an HTTP response, or not the model output that was promised
+  inband_error,   // an error object inside a 200 or an event stream; set by rehearsals alone
+  bad_output,     // not a sound HTTP response
   client_abort,   // the client went away, stalled, or broke its own request
   gateway_error,  // our own fault or refusal
 };

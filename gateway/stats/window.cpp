@@ -25,6 +25,16 @@ Evidence Evidence::since(const Evidence& earlier) const {
   return d;
 }
 
+void Evidence::add(const Evidence& other) {
+  requests += other.requests;
+  errors += other.errors;
+  for (std::size_t i = 0; i < outcome_count; ++i) by_outcome[i] += other.by_outcome[i];
+  latency_samples += other.latency_samples;
+  over_slo += other.over_slo;
+  over_trigger += other.over_trigger;
+  latency.add(other.latency);
+}
+
 Evidence sample(const VersionStats& stats) {
   Evidence e;
   for (const RequestCell& cell : stats.requests->all()) {

@@ -24,6 +24,7 @@ struct Evidence {
   std::uint64_t latency_samples = 0, over_slo = 0, over_trigger = 0;
   Histogram::Snapshot latency;
   Evidence since(const Evidence& earlier) const;
+  void add(const Evidence& other);
 };
 
 /// Sums the workers' cells: the cumulative evidence at this moment.
