@@ -8,6 +8,7 @@
 #include "admin/gate.hpp"
 #include "admin/report.hpp"
 #include "admin/views.hpp"
+#include "base/nearest_word.hpp"
 #include "base/units.hpp"
 
 namespace canary::admin {
@@ -21,6 +22,16 @@ InFlight in_flight(const Backend& backend) {
   for (const auto& version : backend.versions())
     out[{version->model, version->version}] = version->in_flight();
   return out;
+}
+
+std::vector<std::string> model_names(const Backend& backend) {
+  std::vector<std::string> names;
+  for (const auto& model : backend.status().models) names.push_back(model.model);
+  return names;
+}
+
+std::string unknown_model(const std::string& name, const std::vector<std::string>& known) {
+  return "no model '" + name + "' (" + base::known_words(name, known, "none is configured") + ")";
 }
 
 }  // namespace
@@ -93,9 +104,9 @@ void Api::model_version(const Call& call) {
     response.body = *body;
     return call.respond(std::move(response));
   }
-  std::string known;
-  for (const auto& [name, body] : answers->by_model) known += (known.empty() ? "" : ", ") + name;
-  call.fail(404, "unknown_model", "no model '" + model + "' (configured: " + known + ")");
+  std::vector<std::string> known;
+  for (const auto& [name, body] : answers->by_model) known.push_back(name);
+  call.fail(404, "unknown_model", unknown_model(model, known));
 }
 
 void Api::status(const Call& call) {
@@ -108,15 +119,15 @@ void Api::status(const Call& call) {
 void Api::list_flags(const Call& call) { call.respond(json(flags_json(backend_.status()))); }
 
 std::optional<control::ModelView> Api::find_flag(const Call& call) {
-  std::string known;
+  std::vector<std::string> known;
   for (auto& model : backend_.status().models) {
     if (!model.canary) continue;
     if (*model.canary == call.path[2]) return std::move(model);
-    known += (known.empty() ? "" : ", ") + *model.canary;
+    known.push_back(*model.canary);
   }
   call.fail(404, "unknown_flag",
-            "no canary version '" + call.path[2] +
-                "' (known flags: " + (known.empty() ? "none, no model has a canary" : known) + ")");
+            "no canary version '" + call.path[2] + "' (" +
+                base::known_words(call.path[2], known, "no model has a canary") + ")");
   return std::nullopt;
 }
 
@@ -236,9 +247,17 @@ void Api::history(const Call& call) {
           400, "bad_request",
           "limit: expected 1.." + std::to_string(max_history) + ", found '" + wanted + "'");
   }
-  backend_.history(query_value(call.request.query, "model"), limit,
-                   [respond = call.respond](base::Result<std::vector<store::HistoryRow>> rows) {
+  const std::string model = query_value(call.request.query, "model");
+  const std::vector<std::string> known = model_names(backend_);
+  // A model that is configured no more still has its history.
+  const bool must_have =
+      !model.empty() && std::find(known.begin(), known.end(), model) == known.end();
+  backend_.history(model, limit,
+                   [respond = call.respond, model, known,
+                    must_have](base::Result<std::vector<store::HistoryRow>> rows) {
                      if (!rows) return respond(failure(503, "no_history", rows.error().message()));
+                     if (rows->empty() && must_have)
+                       return respond(failure(404, "unknown_model", unknown_model(model, known)));
                      respond(json(history_json(*rows)));
                    });
 }
@@ -249,15 +268,8 @@ void Api::report(const Call& call) {
       std::find_if(status.models.begin(), status.models.end(),
                    [&](const auto& candidate) { return candidate.model == call.path[2]; });
   if (model == status.models.end())
-    return call.fail(404, "unknown_model", "no model '" + call.path[2] + "' is configured");
-  Report report{*model, {}, {}};
-  for (const auto& version : backend_.versions()) {
-    if (version->model != model->model) continue;
-    if (version->version == model->stable)
-      report.versions.push_back(figures_of(*version, "stable"));
-    else if (version->version == model->canary)
-      report.versions.push_back(figures_of(*version, "canary"));
-  }
+    return call.fail(404, "unknown_model", unknown_model(call.path[2], model_names(backend_)));
+  Report report{*model, figures_of(*model, backend_.figures(model->model)), {}};
   const bool plain = query_value(call.request.query, "format") == "markdown";
   backend_.history(model->model, max_history,
                    [respond = call.respond, plain, report = std::move(report)](

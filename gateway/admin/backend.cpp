@@ -46,6 +46,7 @@ Backend backend_of(control::Controller& controller, std::function<ProcessCounter
   };
   backend.versions = [c] { return c->registry().all(); };
   backend.rollbacks = [c] { return c->rollbacks(); };
+  backend.figures = [c](const std::string& model) { return c->figures(model); };
   backend.refusals = [c] { return c->refusals(); };
   backend.endpoints = [c] { return c->endpoint_counts(); };
   backend.process = std::move(process);

@@ -51,6 +51,7 @@ struct Backend {
       complaint;
   std::function<void(std::string actor, control::Done)> reload;
   std::function<void(std::string model, std::size_t limit, HistoryDone)> history;
+  std::function<std::vector<control::Figure>(const std::string& model)> figures;
   std::function<std::vector<std::shared_ptr<stats::VersionStats>>()> versions;
   std::function<std::vector<control::RollbackCount>()> rollbacks;
   std::function<std::vector<control::RefusalCount>()> refusals;

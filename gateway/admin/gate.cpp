@@ -13,52 +13,80 @@ std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
 
-// A prober has no token and learns nothing but whether the gateway is up.
-bool needs_no_token(const net::HttpRequest& request) {
+// A prober asks by address, has no token, and learns nothing but whether the gateway is up.
+bool is_probe(const net::HttpRequest& request) {
   return request.path == "/internal/healthz" || request.path == "/internal/readyz";
+}
+
+// `Host: name:port` in two, the port with its colon; without the dot that ends a full name.
+struct Authority {
+  std::string host, port;
+};
+Authority split(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const std::size_t bracket = text.rfind(']');
+  const bool has_port =
+      colon != std::string::npos && (bracket == std::string::npos || bracket < colon);
+  Authority out{text.substr(0, has_port ? colon : text.size()), has_port ? text.substr(colon) : ""};
+  if (out.host.size() > 1 && out.host.ends_with('.')) out.host.pop_back();
+  return out;
+}
+
+bool is_loopback(const std::string& host) {
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  const std::string bare = bracketed ? host.substr(1, host.size() - 2) : host;
+  return host == "localhost" || config::ListenAddress{bare, 0}.is_loopback();
 }
 
 }  // namespace
 
 Gate::Gate(const config::Admin& admin, std::uint16_t port, std::string token)
-    : token_(std::move(token)) {
-  const auto add = [&](const std::string& host) {
-    hosts_.push_back(base::lower(host) + ":" + std::to_string(port));
-    if (port == 80) hosts_.push_back(base::lower(host));
-  };
-  for (const char* host : {"127.0.0.1", "localhost", "[::1]"}) add(host);
-  add(bracketed(admin.listen.host));
-  for (const auto& host : admin.allowed_hosts) {
-    hosts_.push_back(base::lower(host));
-    add(host);
-  }
+    : port_(port), token_(std::move(token)) {
+  hosts_.push_back(bracketed(admin.listen.host) + ":" + std::to_string(port));
+  if (port == 80) hosts_.push_back(bracketed(admin.listen.host));
+  for (const auto& host : admin.allowed_hosts) hosts_.push_back(base::lower(host));
 }
 
+// A name of loopback is accepted with any port: a tunnel (ssh -L, kubectl port-forward) has its
+// own, and no page can make a browser take another site's name for one of these.
 bool Gate::is_own_host(std::string_view host) const {
-  return std::find(hosts_.begin(), hosts_.end(), base::lower(host)) != hosts_.end();
+  const Authority authority = split(base::lower(host));
+  if (is_loopback(authority.host)) return true;
+  const std::string with_port = authority.host + authority.port;
+  const auto has = [&](const std::string& wanted) {
+    return std::find(hosts_.begin(), hosts_.end(), wanted) != hosts_.end();
+  };
+  return has(authority.host) || has(with_port);
 }
 
-bool Gate::is_own_origin(std::string_view origin) const {
-  for (const std::string_view scheme : {"http://", "https://"})
-    if (origin.starts_with(scheme)) return is_own_host(origin.substr(scheme.size()));
+// A page that came from this listener: by the name and port that the request asks, which a tunnel
+// chooses, or by one of our names with the port that was bound.
+bool Gate::is_own_origin(std::string_view origin, std::string_view host) const {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!origin.starts_with(scheme)) continue;
+    const std::string_view from = origin.substr(scheme.size());
+    if (base::iequals(from, host)) return true;
+    const std::string port = split(base::lower(from)).port;
+    return is_own_host(from) && (port.empty() || port == ":" + std::to_string(port_));
+  }
   return false;
 }
 
 std::optional<net::HttpResponse> Gate::refusal(const net::HttpRequest& request,
                                                base::MonoTime now) {
+  if (is_probe(request)) return std::nullopt;
   if (!is_own_host(request.header("host")))
     return failure(421, "misdirected",
                    "this listener does not answer for the host '" +
                        std::string(request.header("host")) +
                        "'; use its listen address, or name the host in admin.allowed_hosts");
   for (const auto& [name, value] : request.headers) {
-    if (base::iequals(name, "origin") && !is_own_origin(value))
+    if (base::iequals(name, "origin") && !is_own_origin(value, request.header("host")))
       return failure(403, "foreign_origin", "requests of other sites' pages are refused");
     if (base::iequals(name, "sec-fetch-site") && base::iequals(value, "cross-site"))
       return failure(403, "foreign_origin", "requests of other sites' pages are refused");
   }
-  if (token_.empty() || needs_no_token(request) || bears(request.header("authorization"), token_))
-    return std::nullopt;
+  if (token_.empty() || bears(request.header("authorization"), token_)) return std::nullopt;
   if (!brake_.allows(now)) {
     auto response = failure(429, "too_many_failures", "too many requests without the token");
     response.headers.emplace_back("Retry-After", "1");

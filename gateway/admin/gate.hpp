@@ -20,7 +20,7 @@ class Gate {
 
   /// The refusal of this request, or nothing when it may go on:
   /// 421 for a Host that is not ours, 403 for another site's request, 401 and 429 without the
-  /// token.
+  /// token. Probers, who know neither name nor token, are let through to healthz and readyz.
   std::optional<net::HttpResponse> refusal(const net::HttpRequest& request, base::MonoTime now);
 
   /// What a request that changes something must also keep: 415 unless its body is JSON.
@@ -28,9 +28,10 @@ class Gate {
 
  private:
   bool is_own_host(std::string_view host) const;
-  bool is_own_origin(std::string_view origin) const;
+  bool is_own_origin(std::string_view origin, std::string_view host) const;
 
-  std::vector<std::string> hosts_;  // lower case, as they may stand in Host
+  std::uint16_t port_;
+  std::vector<std::string> hosts_;  // lower case: those with a port, and those with any
   std::string token_;
   FailureBrake brake_;
 };

@@ -2,7 +2,7 @@
 
 #include "admin/api.hpp"
 #include "admin/gate.hpp"
-#include "admin/token.hpp"
+#include "base/token_file.hpp"
 #include "net/http_server.hpp"
 
 namespace canary::admin {
@@ -40,8 +40,8 @@ base::Result<std::unique_ptr<Listeners>> Listeners::open(
     const std::optional<config::Observe>& observe, Backend backend, const base::Clock& clock) {
   std::string token;
   if (!admin.token_file.empty()) {
-    auto loaded = load_token(admin.token_file);
-    if (!loaded) return loaded.error();
+    auto loaded = base::load_token(admin.token_file);
+    if (!loaded) return base::Error("admin.token_file: " + loaded.error().message());
     token = std::move(*loaded);
   } else if (!admin.listen.is_loopback()) {
     return base::Error("admin.listen " + admin.listen.to_string() +

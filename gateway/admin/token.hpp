@@ -1,18 +1,11 @@
 // The bearer token of the admin listener, and the brake on guessing it.
 #pragma once
 
-#include <filesystem>
-#include <string>
 #include <string_view>
 
 #include "base/clock.hpp"
-#include "base/error.hpp"
 
 namespace canary::admin {
-
-/// Reads the token once, at start. The file must be a regular file that only its owner can read
-/// (0600 or 0400) and hold at least 32 visible ASCII characters; surrounding blanks are dropped.
-base::Result<std::string> load_token(const std::filesystem::path& file);
 
 /// Whether an Authorization header's value carries the token. The comparison takes the same time
 /// wherever the first difference is.

@@ -37,7 +37,7 @@ TEST_CASE("model-version answers the bytes of the table in force") {
   }
   const auto unknown = call("GET", "/internal/model-version/nobody");
   CHECK(unknown.status == 404);
-  CHECK(unknown.body == error("unknown_model", "no model 'nobody' (configured: comp-critic)"));
+  CHECK(unknown.body == error("unknown_model", "no model 'nobody' (known: comp-critic)"));
   CHECK(call("GET", "/internal/model-version?model=nobody").status == 404);
   gateway.answers = nullptr;
   CHECK(call("GET", "/internal/model-version").status == 503);
@@ -160,8 +160,8 @@ TEST_CASE("an unknown flag is a 404 that lists the known ones") {
       call("PUT", "/internal/flags/comp-critic_v1", R"({"rollout_percentage": 10})");
   CHECK(answer.status == 404);
   CHECK(answer.body == error("unknown_flag",
-                             "no canary version 'comp-critic_v1' (known flags: "
-                             "comp-critic_v2)"));
+                             "no canary version 'comp-critic_v1' (known: comp-critic_v2; did you "
+                             "mean comp-critic_v2?)"));
   CHECK(call("GET", "/internal/flags/x").status == 404);
   CHECK(call("DELETE", "/internal/flags/x").status == 404);
   CHECK(gateway.commands.empty());
@@ -281,6 +281,20 @@ TEST_CASE("reload answers with the configuration that is now in force") {
   CHECK(call("POST", "/internal/reload").body == error("refused", "gateway.yaml:1:1: unknown key"));
 }
 
+TEST_CASE("the history and the report of a model that nobody knows are a 404 with the known ones") {
+  FakeGateway gateway;
+  Caller call(gateway);
+  for (const std::string path :
+       {"/internal/history?model=comp-critc", "/internal/report/comp-critc"}) {
+    const auto answer = call("GET", path);
+    CHECK(answer.status == 404);
+    CHECK(answer.body == error("unknown_model",
+                               "no model 'comp-critc' (known: comp-critic; did you mean "
+                               "comp-critic?)"));
+  }
+  CHECK(call("GET", "/internal/history?model=comp-critic").status == 200);  // nothing decided yet
+}
+
 TEST_CASE("history rows carry actor, reason and numbers") {
   FakeGateway gateway;
   store::HistoryRow row;
@@ -300,8 +314,10 @@ TEST_CASE("history rows carry actor, reason and numbers") {
         "\"canary\":\"comp-critic_v2\",\"generation\":3,\"kind\":\"rollback\","
         "\"actor\":\"gateway\",\"reason\":\"error rate\",\"before\":10,\"after\":0,\"phase\":null,"
         "\"reading\":null}]}\n");
+  CHECK(call("GET", "/internal/history?model=gone").status == 200);  // it has a history
   CHECK(call("GET", "/internal/history").status == 200);
-  CHECK(gateway.commands == std::vector<std::string>{"history 'comp-critic' 7", "history '' 50"});
+  CHECK(gateway.commands ==
+        std::vector<std::string>{"history 'comp-critic' 7", "history 'gone' 50", "history '' 50"});
   for (const std::string limit : {"0", "1001", "x", "-1", "5x"})
     CHECK(call("GET", "/internal/history?limit=" + limit).status == 400);
 }

@@ -52,6 +52,7 @@ struct FakeGateway {
   control::Outcome outcome;           // what the next command comes to
   std::vector<std::string> commands;  // "set_flag comp-critic_v2 500 ann: because"
   std::vector<store::HistoryRow> rows;
+  std::vector<control::Figure> figures;
   std::vector<control::RollbackCount> rollbacks;
   std::vector<control::RefusalCount> refusals;
   std::vector<control::EndpointCount> endpoints;
@@ -133,6 +134,7 @@ struct FakeGateway {
       done(rows);
     };
     b.versions = [this] { return registry.all(); };
+    b.figures = [this](const std::string&) { return figures; };
     b.rollbacks = [this] { return rollbacks; };
     b.refusals = [this] { return refusals; };
     b.endpoints = [this] { return endpoints; };
