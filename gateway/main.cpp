@@ -1,8 +1,13 @@
 // The composition root: the command line. `run` wires the gateway (run/gateway.hpp), `check` needs
 // none (tools), every other command talks to a running one (cli).
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
+#include <iostream>
+#include <optional>
 
+#include "base/nearest_word.hpp"
+#include "base/printable.hpp"
 #include "base/units.hpp"
 #include "cli/commands.hpp"
 #include "rehearsal/rehearse.hpp"
@@ -24,7 +29,7 @@ struct CommandLine {
   cli::HistoryOptions history;
   cli::ReportOptions report;
   rehearsal::RehearseOptions rehearse;
-  std::string rehearse_duration;
+  std::string rehearse_duration, help;
   int exit_status = 0;
 };
 
@@ -119,7 +124,7 @@ void add_admin_options(CLI::App& command, cli::Options& options) {
 
 template <class Options>
 void add_actor_options(CLI::App& command, Options& options, bool reason_required) {
-  command.add_option("--by", options.by, "Who asks")->type_name("NAME")->capture_default_str();
+  command.add_option("--by", options.by, "Operator name")->type_name("NAME")->capture_default_str();
   command.add_option("--reason", options.reason, "Why: what the next person reads in the history")
       ->type_name("TEXT")
       ->required(reason_required);
@@ -154,7 +159,9 @@ CLI::App* add_rollout(CLI::App& app, const std::string& name, const std::string&
 void add_history(CLI::App& app, CommandLine& line) {
   CLI::App* history = app.add_subcommand("history", "Every decision, newest first");
   history->add_option("MODEL", line.history.model, "Only this model's");
-  history->add_option("--limit", line.history.limit, "At most so many")->capture_default_str();
+  history->add_option("--limit", line.history.limit, "Maximum rows, 1 to 1000")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   add_admin_options(*history, line.history);
   history->callback([&line] { line.exit_status = cli::run_history(line.history, terminal()); });
 }
@@ -165,6 +172,49 @@ void add_report(CLI::App& app, CommandLine& line) {
   report->add_option("MODEL", line.report.model, "The model's name")->required();
   add_admin_options(*report, line.report);
   report->callback([&line] { line.exit_status = cli::run_report(line.report, terminal()); });
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+int fail_usage(const std::string& what) {
+  std::cerr << base::printable("canary-gateway: " + what) << "\n";
+  return cli::exit_usage;
+}
+
+int unknown_command(const CLI::App& app, const std::string& word) {
+  const std::string guess = base::nearest_word(word, command_names(app));
+  return fail_usage("unknown command '" + word + "'; " +
+                    (guess.empty() ? "" : "did you mean " + guess + "? ") +
+                    "canary-gateway help lists the commands");
+}
+
+void add_help(CLI::App& app, CommandLine& line) {
+  CLI::App* help = app.add_subcommand("help", "The commands, or the options of one");
+  help->add_option("COMMAND", line.help, "The command");
+  help->callback([&app, &line] {
+    const auto names = command_names(app);
+    if (line.help.empty())
+      std::cout << app.help();
+    else if (std::find(names.begin(), names.end(), line.help) != names.end())
+      std::cout << app.get_subcommand(line.help)->help(app.get_name());
+    else
+      line.exit_status = unknown_command(app, line.help);
+  });
+}
+
+/// What CLI11 would only say that a command is required to: no command, or one that is none.
+std::optional<int> refuse_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2) return fail_usage("a command is needed; canary-gateway help lists the commands");
+  const std::string word = argv[1];
+  const auto names = command_names(app);
+  if (word.starts_with('-') || std::find(names.begin(), names.end(), word) != names.end())
+    return std::nullopt;
+  return unknown_command(app, word);
 }
 
 void add_version(CLI::App& app, CommandLine& line) {
@@ -200,6 +250,12 @@ int main(int argc, char** argv) {
   add_history(app, line);
   add_report(app, line);
   add_version(app, line);
+  add_help(app, line);
+  app.set_version_flag("-V,--version", cli::version_text());
+  app.footer(
+      "canary-gateway help COMMAND lists a command's options and exit statuses.\n"
+      "Every page: docs/ beside the source; the command line: docs/cli.md.");
+  if (const auto refused = refuse_command(app, argc, argv)) return *refused;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -42,7 +42,7 @@ int run_status(const Options& options, const Terminal& terminal) {
 
 int run_report(const ReportOptions& options, const Terminal& terminal) {
   return show(options, terminal, {"GET", "/internal/report/" + escape(options.model), ""},
-              [](const json::value& report) { return text(at(report, "markdown")); });
+              [](const json::value& report) { return lines(at(report, "markdown")); });
 }
 
 int run_history(const HistoryOptions& options, const Terminal& terminal) {
@@ -53,12 +53,17 @@ int run_history(const HistoryOptions& options, const Terminal& terminal) {
   });
 }
 
+std::string version_text() {
+  return "canary-gateway " + std::string(base::version()) + " (" + std::string(base::commit()) +
+         ")";
+}
+
 int run_version(bool json_wanted, const Terminal& terminal) {
   if (json_wanted)
     terminal.out << "{\"version\":" << base::json_string(base::version())
                  << ",\"commit\":" << base::json_string(base::commit()) << "}\n";
   else
-    terminal.out << "canary-gateway " << base::version() << " (" << base::commit() << ")\n";
+    terminal.out << version_text() << "\n";
   return exit_ok;
 }
 

@@ -72,6 +72,8 @@ int run_promote(const RolloutOptions& options, const Terminal& terminal);
 int run_pause(const RolloutOptions& options, const Terminal& terminal);
 int run_report(const ReportOptions& options, const Terminal& terminal);
 int run_history(const HistoryOptions& options, const Terminal& terminal);
+/// `canary-gateway 0.1.0 (abc1234)`
+std::string version_text();
 /// The binary's own version; asks nobody.
 int run_version(bool json, const Terminal& terminal);
 

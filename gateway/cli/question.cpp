@@ -2,11 +2,13 @@
 
 #include <boost/json/parse.hpp>
 #include <chrono>
-#include <fstream>
 #include <thread>
 
 #include "base/json_text.hpp"
+#include "base/printable.hpp"
+#include "base/token_file.hpp"
 #include "net/http_client.hpp"
+#include "net/url.hpp"
 
 namespace canary::cli {
 namespace {
@@ -26,12 +28,9 @@ base::Result<net::ClientRequest> prepare(const Options& options, const Question&
   if (question.method != "GET") request.headers.emplace_back("Content-Type", "application/json");
   if (!question.key.empty()) request.headers.emplace_back("Idempotency-Key", question.key);
   if (options.token_file.empty()) return request;
-  std::ifstream file(options.token_file);
-  std::string token;
-  if (!(file >> token))
-    return base::Error("--token-file " + options.token_file.string() +
-                       ": cannot be read, or empty");
-  request.headers.emplace_back("Authorization", "Bearer " + token);
+  const auto token = base::load_token(options.token_file);
+  if (!token) return base::Error("--token-file: " + token.error().message());
+  request.headers.emplace_back("Authorization", "Bearer " + *token);
   return request;
 }
 
@@ -75,7 +74,9 @@ int fail(const Options& options, const Terminal& terminal, ExitStatus status, st
     terminal.out << "{\"error\":{\"code\":" << base::json_string(code)
                  << ",\"message\":" << base::json_string(message) << "}}\n";
   else
-    terminal.err << paint(terminal.colour, Colour::red, "canary-gateway: " + message) << "\n";
+    terminal.err << paint(terminal.colour, Colour::red,
+                          base::printable_lines("canary-gateway: " + message))
+                 << "\n";
   return status;
 }
 
@@ -85,18 +86,21 @@ std::optional<Answer> ask(const Options& options, const Terminal& terminal,
     exit_status = fail(options, terminal, status, code, message);
     return std::nullopt;
   };
+  if (const auto url = net::parse_url(options.admin); !url)
+    return failed(exit_usage, "usage", "--admin: " + url.error().message());
   const auto request = prepare(options, question);
   if (!request) return failed(exit_usage, "usage", request.error().message());
   auto answer = exchange(*request, !question.key.empty());
   if (!answer)
     return failed(exit_unreachable, "unreachable",
-                  "cannot reach the gateway at " + options.admin + ": " + answer.error().message());
+                  "cannot reach the gateway at " + net::origin(options.admin) + ": " +
+                      answer.error().message());
   json::error_code code;
   json::value document = json::parse(answer->body, code);
   if (code || !document.is_object())
     return failed(exit_unreachable, "no_gateway",
-                  "what answers at " + options.admin + " is no canary-gateway (status " +
-                      std::to_string(answer->status) + ")");
+                  "what answers at " + net::origin(options.admin) +
+                      " is no canary-gateway (status " + std::to_string(answer->status) + ")");
   return Answer{answer->status, std::move(answer->body), std::move(document)};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/printable.hpp"
 #include "base/units.hpp"
 #include "cli/text.hpp"
 
@@ -284,7 +285,7 @@ std::string render_acts_on(const json::value& model) {
 }
 
 std::string render_flag(std::string_view version, const json::value& flag) {
-  std::string out = std::string(version) + ": flag " + percent(at(flag, "rollout_percentage")) +
+  std::string out = base::printable(version) + ": flag " + percent(at(flag, "rollout_percentage")) +
                     ", effective " + percent(at(flag, "effective")) + ", limited by " +
                     text(at(flag, "limited_by")) + "\n";
   return out + decided(flag) + not_durable(flag);

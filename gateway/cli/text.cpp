@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/printable.hpp"
 #include "base/units.hpp"
 
 namespace canary::cli {
@@ -31,19 +32,12 @@ bool parse_time(const std::string& text, base::WallTime& time) {
 
 std::string text(const boost::json::value& value) {
   const auto* found = value.if_string();
-  if (!found) return {};
-  std::string out;
-  for (std::size_t i = 0; i < found->size(); ++i) {
-    const auto c = static_cast<unsigned char>((*found)[i]);
-    const auto next = i + 1 < found->size() ? static_cast<unsigned char>((*found)[i + 1]) : 0u;
-    if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
-      out += '?';
-      ++i;
-    } else {
-      out += c < 0x20 || c == 0x7f ? (c == '\n' ? ' ' : '?') : static_cast<char>(c);
-    }
-  }
-  return out;
+  return found ? base::printable({found->data(), found->size()}) : std::string();
+}
+
+std::string lines(const boost::json::value& value) {
+  const auto* found = value.if_string();
+  return found ? base::printable_lines({found->data(), found->size()}) : std::string();
 }
 
 double number(const boost::json::value& value) {

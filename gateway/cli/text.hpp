@@ -22,8 +22,10 @@ const boost::json::value& at(const boost::json::value& value, Keys... keys) {
   return *here;
 }
 
-/// A text without control characters (also C1's, which some terminals obey); empty for no text.
+/// A text as a terminal may show it, on one line (base/printable); empty for no text.
 std::string text(const boost::json::value& value);
+/// As text(), with its lines.
+std::string lines(const boost::json::value& value);
 double number(const boost::json::value& value);
 bool truth(const boost::json::value& value, bool fallback = false);
 /// `12.5%`, from a number of per cent; `?` for no number.

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <sstream>
 
 #include "base/json_text.hpp"
+#include "base/printable.hpp"
 #include "control/reloader.hpp"
 #include "log/log.hpp"
 #include "rehearsal/rehearsal.hpp"
@@ -23,7 +25,7 @@ int refuse(const std::string& path, const std::vector<Problem>& problems, bool j
            std::ostream& out, std::ostream& err) {
   std::string list;
   for (const auto& problem : problems) {
-    if (!json) err << problem.to_string(path) << "\n";
+    if (!json) err << base::printable(problem.to_string(path)) << "\n";
     list += (list.empty() ? "" : ",") + ("{\"line\":" + std::to_string(problem.line)) +
             ",\"column\":" + std::to_string(problem.column) +
             ",\"key\":" + base::json_string(problem.key) +
@@ -34,7 +36,8 @@ int refuse(const std::string& path, const std::vector<Problem>& problems, bool j
     out << "{\"ok\":false,\"file\":" << base::json_string(path) << ",\"errors\":[" << list
         << "]}\n";
   else
-    err << path << ": " << problems.size() << (problems.size() == 1 ? " error\n" : " errors\n");
+    err << base::printable(path) << ": " << problems.size()
+        << (problems.size() == 1 ? " error\n" : " errors\n");
   return rehearse_invalid;
 }
 
@@ -94,17 +97,21 @@ int rehearse(const Script& script, const RehearseOptions& options, Meter& meter,
              std::ostream& err) {
   auto story = Rehearsal(script, [&](auto now, auto end) { meter(now, end); }).run();
   if (!story) {
-    err << options.config_path << ": the gateway does not start on it: " << story.error().message()
+    err << base::printable(options.config_path +
+                           ": the gateway does not start on it: " + story.error().message())
         << "\n";
     return rehearse_failed;
   }
   story->verdicts = judge(*story, script.scenario.expectations);
   meter.finish(story->length);
   const Titles titles{options.config_path, options.scenario_path, script.scenario.title};
-  if (options.json)
+  if (options.json) {
     write_json(*story, titles, out);
-  else
-    write_text(*story, titles, out);
+  } else {
+    std::ostringstream text;  // with reasons and names of the scenario
+    write_text(*story, titles, text);
+    out << base::printable_lines(text.str());
+  }
   const bool met = std::all_of(story->verdicts.begin(), story->verdicts.end(),
                                [](const Verdict& verdict) { return verdict.met; });
   return met ? rehearse_met : rehearse_not_met;

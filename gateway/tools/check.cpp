@@ -1,15 +1,20 @@
 #include "tools/check.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <iostream>
 
 #include "base/json_text.hpp"
+#include "base/printable.hpp"
+#include "base/token_file.hpp"
 #include "base/units.hpp"
 #include "config/load.hpp"
+#include "control/own_guard.hpp"
 #include "tools/resolve.hpp"
 
 namespace canary::tools {
@@ -54,25 +59,89 @@ void warn_of_names(config::Loaded& loaded, base::Duration timeout) {
         loaded.warnings.push_back({0, 0, key, host + " (" + reason + ")", "a name that resolves"});
 }
 
+/// The canary's weight from the start on: a plan begins with its first phase.
+base::BasisPoints first_weight(const config::Model& model) {
+  const base::BasisPoints file = model.canary->rollout_percentage;
+  return model.plan ? std::min(file, model.plan->phases.front().percentage) : file;
+}
+
+/// How the weight goes on: `; the plan's phases: 10% for 7d, 50% for 7d`.
+std::string plan_text(const config::Model& model) {
+  if (!model.plan) return {};
+  std::string out = "; phases of the plan:";
+  for (const auto& phase : model.plan->phases)
+    out += (&phase == &model.plan->phases.front() ? " " : ", ") +
+           base::format_percent(phase.percentage) + "% for " + base::format_duration(phase.hold);
+  const auto file = model.canary->rollout_percentage;
+  if (file < base::full_weight)
+    out += "; never more than rollout_percentage, " + base::format_percent(file) + "%";
+  return out;
+}
+
 std::string model_line(const config::Model& model) {
   std::string line = "  " + model.name + ": stable " + model.stable.name;
   if (!model.canary) return line + " 100%";
-  const base::BasisPoints weight = model.canary->rollout_percentage;
+  const base::BasisPoints weight = first_weight(model);
   const auto rest = static_cast<base::BasisPoints>(base::full_weight - weight);
   return line + " " + base::format_percent(rest) + "%, canary " + model.canary->name + " " +
-         base::format_percent(weight) + "%";
+         base::format_percent(weight) + "%" + plan_text(model);
 }
 
 void write_text(const std::string& path, const config::Loaded& loaded, std::ostream& out) {
-  for (const auto& problem : loaded.errors) out << problem.to_string(path) << "\n";
-  for (const auto& problem : loaded.warnings) out << "warning: " << problem.to_string(path) << "\n";
+  const auto print = [&out](const std::string& text) { out << base::printable(text) << "\n"; };
+  for (const auto& problem : loaded.errors) print(problem.to_string(path));
+  for (const auto& problem : loaded.warnings) print("warning: " + problem.to_string(path));
   if (!loaded.ok()) {
     const std::size_t count = loaded.errors.size();
-    out << path << ": " << count << (count == 1 ? " error\n" : " errors\n");
+    return print(path + ": " + std::to_string(count) + (count == 1 ? " error" : " errors"));
+  }
+  print(path +
+        ": good. A new rollout starts with these weights; a flag, a rollback or a rollout "
+        "that is under way can set lower or later ones:");
+  for (const auto& model : loaded.config.models) print(model_line(model));
+}
+
+/// The token file as this user sees it. Who starts the gateway may be another user: what depends on
+/// the user is only a warning.
+void look_at_token(config::Loaded& loaded) {
+  const auto& file = loaded.config.admin.token_file;
+  if (file.empty()) return;
+  struct stat status {};
+  const std::string user = "user " + std::to_string(::geteuid());
+  const auto warn = [&](const std::string& found, const std::string& expected) {
+    loaded.warnings.push_back({0, 0, "admin.token_file", found, expected});
+  };
+  if (::stat(file.c_str(), &status) != 0)
+    return warn("a file that " + user + " cannot look at: " + std::strerror(errno),
+                "a file that the gateway's user can read");
+  const auto readers = base::readers_of_secret(status);
+  if (!readers) {
+    loaded.errors.push_back(
+        {0, 0, "admin.token_file", readers.error().message(), "a private file"});
     return;
   }
-  out << path << ": good. It would run, unless a flag or a rollback says less:\n";
-  for (const auto& model : loaded.config.models) out << model_line(model) << "\n";
+  const std::string mode = std::to_string(status.st_gid);
+  if (*readers == base::FileReaders::foreign_group)
+    return warn("a file that group " + mode + " can read; " + user + " is not in that group",
+                "a gateway that runs in group " + mode + ", which is accepted, or mode 0600");
+  if (::access(file.c_str(), R_OK) != 0)
+    return warn("a file of user " + std::to_string(status.st_uid) + " that " + user +
+                    " cannot read, so that its content is not checked",
+                "a file that the gateway's user can read");
+  if (const auto token = base::load_token(file); !token)
+    loaded.errors.push_back({0, 0, "admin.token_file", token.error().message(), "a usable token"});
+}
+
+/// Endpoints that are the gateway's own listeners by an address of this host.
+void look_for_own_listeners(config::Loaded& loaded) {
+  control::OwnGuard guard;
+  std::vector<config::ListenAddress> own = loaded.config.data.listen;
+  own.push_back(loaded.config.admin.listen);
+  if (loaded.config.observe) own.push_back(loaded.config.observe->listen);
+  guard.forbid(own);
+  for (const auto& [key, url] : guard.among(loaded.config))
+    loaded.errors.push_back({0, 0, key, url + ", one of this gateway's own listeners",
+                             "the address of a model's server"});
 }
 
 std::string problems_json(const std::vector<config::Problem>& problems) {
@@ -97,7 +166,8 @@ std::string models_json(const config::Loaded& loaded) {
            ",\"stable\":" + base::json_string(model.stable.name);
     if (model.canary)
       out += ",\"canary\":" + base::json_string(model.canary->name) +
-             ",\"rollout_percentage\":" + base::format_percent(model.canary->rollout_percentage);
+             ",\"rollout_percentage\":" + base::format_percent(model.canary->rollout_percentage) +
+             ",\"starts_at\":" + base::format_percent(first_weight(model));
     out += "}";
   }
   return out + "]";
@@ -117,7 +187,11 @@ int run_check(const std::string& path, const CheckOptions& options, std::ostream
   const auto text = read_text(path);
   if (text) {
     loaded = config::load(*text);
-    if (loaded.ok()) warn_of_names(loaded, options.resolve_timeout);
+    if (loaded.ok()) look_for_own_listeners(loaded);
+    if (loaded.ok()) {
+      look_at_token(loaded);
+      warn_of_names(loaded, options.resolve_timeout);
+    }
   } else {
     loaded.errors.push_back({0, 0, "", text.error().message(), "a file that can be read"});
   }

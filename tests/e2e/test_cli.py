@@ -56,6 +56,86 @@ def test_a_wrong_command_line_is_2(command, gateway):
     assert result.stderr
 
 
+def test_version_and_help_in_every_spelling():
+    version = run("version").stdout
+    for arguments in (["--version"], ["-V"]):
+        said = run(*arguments)
+        assert (said.returncode, said.stdout) == (DONE, version)
+    listing = run("--help")
+    assert listing.returncode == DONE and "rollback" in listing.stdout
+    for arguments in (["help"], ["-h"]):
+        said = run(*arguments)
+        assert (said.returncode, said.stdout) == (DONE, listing.stdout)
+    for command in ("run", "check", "history", "help"):
+        said = run("help", command)
+        assert said.returncode == DONE and command in said.stdout
+
+
+@pytest.mark.parametrize("words, likely", [(["stauts"], "status"), (["rolback", "m"], "rollback"),
+                                           (["help", "chek"], "check"), (["repotr"], "report"),
+                                           (["qqqqqqqq"], None), ([], None)])
+def test_a_mistyped_command_is_answered_with_the_likely_one(words, likely):
+    said = run(*words)
+    assert said.returncode == USAGE
+    assert (f"did you mean {likely}?" if likely else "canary-gateway help") in said.stderr
+    assert "subcommand" not in said.stderr
+    escape = run("st\x1b[31mtus\u202e")
+    assert escape.returncode == USAGE and "\x1b" not in escape.stderr and "\u202e" not in escape.stderr
+
+
+def test_an_unknown_model_or_version_is_answered_with_those_there_are(gateway):
+    for arguments in (["history", "comp-critc"], ["report", "comp-critc"],
+                      ["pause", "comp-critc", "--reason", "x"], ["set", "comp-critic_v3", "1"]):
+        said = run(*arguments, gateway=gateway)
+        assert said.returncode == REFUSED, said
+        assert "did you mean comp-critic" in said.stderr
+    assert run("history", "comp-critic", gateway=gateway).returncode == DONE
+
+
+PORT_OF_NOBODY = ["--admin", "http://127.0.0.1:1"]
+EXIT_STATUSES = [  # docs/cli.md, row by row; GATEWAY stands for --admin of a running one
+    (["help"], DONE), (["version"], DONE), (["status", "GATEWAY"], DONE),
+    (["history", "GATEWAY"], DONE), (["report", "comp-critic", "GATEWAY"], DONE),
+    (["report", "nobody", "GATEWAY"], REFUSED), (["history", "nobody", "GATEWAY"], REFUSED),
+    (["resume", "comp-critic", "--reason", "x", "GATEWAY"], REFUSED),  # nothing to do
+    (["set", "nobody", "1", "GATEWAY"], REFUSED),
+    (["pause", "nobody", "--reason", "x", "GATEWAY"], REFUSED),
+    ([], USAGE), (["nobody"], USAGE), (["help", "nobody"], USAGE), (["status", "--nobody"], USAGE),
+    (["--nobody"], USAGE), (["set", V2, "101", "GATEWAY"], USAGE), (["set", V2, "x", "GATEWAY"], USAGE),
+    (["set", V2, "1", "--by", "", "GATEWAY"], USAGE),
+    (["history", "--limit", "0", "GATEWAY"], USAGE), (["history", "--limit", "1001", "GATEWAY"], USAGE),
+    (["history", "--limit", "x", "GATEWAY"], USAGE), (["pause", "comp-critic", "GATEWAY"], USAGE),
+    (["status", "--admin", "gateway"], USAGE), (["status", "--token-file", "/none", "GATEWAY"], USAGE),
+    (["status", *PORT_OF_NOBODY], UNREACHABLE), (["history", *PORT_OF_NOBODY], UNREACHABLE),
+    (["check", "/none"], 2), (["check"], 2), (["run"], 2), (["run", "-c", "/none", "--state-dir", "TMP"], 2),
+    (["rehearse", "-c", "/none", "-s", "/none"], 2),
+]
+
+
+@pytest.mark.parametrize("arguments, status", EXIT_STATUSES, ids=lambda value: str(value))
+def test_exit_statuses_are_those_of_the_page(arguments, status, gateway, tmp_path):
+    admin = ["--admin", "http://%s:%d" % gateway.admin]
+    words = []
+    for word in arguments:
+        words += admin if word == "GATEWAY" else [str(tmp_path / "state") if word == "TMP" else word]
+    said = run(*words)
+    assert said.returncode == status, said
+    assert said.stderr if status else not said.stderr or said.stdout
+
+
+def test_check_says_what_a_plan_starts_with(tmp_path, upstreams):
+    plan = {"phases": [{"percentage": 10, "hold": "7d"}, {"percentage": 50, "hold": "7d"}]}
+    path = tmp_path / "g.yaml"
+    for percentage, shown in ((None, "stable comp-critic_v1 90%, canary comp-critic_v2 10%"),
+                              (5, "stable comp-critic_v1 95%, canary comp-critic_v2 5%")):
+        path.write_text(yaml.safe_dump(merge(
+            one_model("http://127.0.0.1:1", "http://127.0.0.1:2", percentage, model={"plan": plan}),
+            {"models": {"comp-critic": {"canary": {"rollout_percentage": percentage}}}})))
+        assert shown in run("check", str(path)).stdout
+        assert json.loads(run("check", "--json", str(path)).stdout)["models"][0]["starts_at"] == (
+            percentage or 10)
+
+
 def test_status_for_people_and_for_programs(gateway):
     people = run("status", gateway=gateway)
     assert people.returncode == DONE

@@ -260,16 +260,47 @@ TEST_CASE("the token of --token-file is sent, and a missing file is a usage erro
   FakeAdmin admin(200, "{}");
   const auto path =
       std::filesystem::temp_directory_path() / ("cli-token-" + std::to_string(::getpid()));
-  std::ofstream(path) << "  secret\n";
+  const std::string token(32, 's');
+  std::ofstream(path) << "  " << token << "\n";
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read);
   auto options = ::options<cli::Options>(admin);
   options.token_file = path;
   Screen screen;
   CHECK(cli::run_status(options, screen.terminal) == cli::exit_ok);
-  CHECK(admin.authorization() == "Bearer secret");
+  CHECK(admin.authorization() == "Bearer " + token);
+  std::filesystem::permissions(path, std::filesystem::perms::others_read,
+                               std::filesystem::perm_options::add);
+  Screen open;
+  CHECK(cli::run_status(options, open.terminal) == cli::exit_usage);
+  CHECK(open.err.str().find("chmod 600") != std::string::npos);
   std::filesystem::remove(path);
   Screen missing;
   CHECK(cli::run_status(options, missing.terminal) == cli::exit_usage);
   CHECK(missing.err.str().find("--token-file") != std::string::npos);
+}
+
+TEST_CASE("an address that is none is a usage error, and no message repeats its secrets") {
+  cli::Options options;
+  for (const std::string admin : {"", "gateway", "https://user:pw@gateway/SECRET", "ftp://pw@x"}) {
+    options.admin = admin;
+    Screen screen;
+    CHECK(cli::run_status(options, screen.terminal) == cli::exit_usage);
+    CHECK(screen.err.str().find("pw") == std::string::npos);
+    CHECK(screen.err.str().find("SECRET") == std::string::npos);
+  }
+  options.admin = "http://127.0.0.1:1/SECRET?token=SECRET";
+  Screen screen;
+  CHECK(cli::run_status(options, screen.terminal) == cli::exit_unreachable);
+  CHECK(screen.err.str().find("SECRET") == std::string::npos);
+}
+
+TEST_CASE("a report is printed in its lines, without what a terminal would obey") {
+  FakeAdmin admin(200, R"({"markdown":"# m\n\n| a |\n|---|\n| x\u001b[2J\u009b31m\u202e |\n"})");
+  auto options = ::options<cli::ReportOptions>(admin);
+  options.model = "m";
+  Screen screen;
+  CHECK(cli::run_report(options, screen.terminal) == cli::exit_ok);
+  CHECK(screen.out.str() == "# m\n\n| a |\n|---|\n| x?[2J?31m? |\n");
 }
 
 TEST_CASE("the admin address comes from the environment, else it is the default") {

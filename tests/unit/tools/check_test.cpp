@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -56,10 +57,12 @@ TEST_CASE("a good file is told with what it would run") {
   const TempFile good(file);
   const auto [status, text] = check(good.path());
   CHECK(status == 0);
-  CHECK(text == good.path() +
-                    ": good. It would run, unless a flag or a rollback says less:\n"
-                    "  a: stable a_v1 87.5%, canary a_v2 12.5%\n"
-                    "  b: stable b_v1 100%\n");
+  CHECK(text ==
+        good.path() +
+            ": good. A new rollout starts with these weights; a flag, a rollback or a rollout "
+            "that is under way can set lower or later ones:\n"
+            "  a: stable a_v1 87.5%, canary a_v2 12.5%\n"
+            "  b: stable b_v1 100%\n");
 }
 
 TEST_CASE("every problem of a bad file is told with its place") {
@@ -76,17 +79,53 @@ TEST_CASE("every problem of a bad file is told with its place") {
 
 TEST_CASE("with --json the same is one object") {
   const TempFile good(file);
-  CHECK(check(good.path(), true).text ==
-        R"({"file":")" + good.path() +
-            R"(","ok":true,"errors":[],"warnings":[],"models":[)"
-            R"({"name":"a","stable":"a_v1","canary":"a_v2","rollout_percentage":12.5},)"
-            R"({"name":"b","stable":"b_v1"}]})"
-            "\n");
+  CHECK(
+      check(good.path(), true).text ==
+      R"({"file":")" + good.path() +
+          R"(","ok":true,"errors":[],"warnings":[],"models":[)"
+          R"({"name":"a","stable":"a_v1","canary":"a_v2","rollout_percentage":12.5,"starts_at":12.5},)"
+          R"({"name":"b","stable":"b_v1"}]})"
+          "\n");
   const TempFile bad(file + "\"c\\n\": 1\n");
   const auto [status, text] = check(bad.path(), true);
   CHECK(status == 2);
-  CHECK(text.find(R"("ok":false,"errors":[{"line":9,"column":1,"key":"c?",)") != text.npos);
+  CHECK(text.find(R"("ok":false,"errors":[{"line":9,"column":1,"key":"(not shown)",)") != text.npos);
   CHECK(text.find(R"("models":[]})") != text.npos);
+}
+
+TEST_CASE("a plan's weights are those of its phases, below the file's percentage") {
+  const auto line = [](const std::string& percentage) {
+    const TempFile planned(
+        "models:\n  a:\n    match: [{ path_prefix: / }]\n"
+        "    stable: { version: v1, endpoints: [\"http://127.0.0.1:1\"] }\n"
+        "    canary: { version: v2, endpoints: [\"http://127.0.0.1:2\"]" +
+        percentage + " }\n    plan: { phases: [{ percentage: 10, hold: 7d }, " +
+        "{ percentage: 50, hold: 14d }] }\n");
+    const std::string text = check(planned.path()).text;
+    return text.substr(text.find("  a: "));
+  };
+  CHECK(line("") ==
+        "  a: stable v1 90%, canary v2 10%; phases of the plan: 10% for 7d, 50% for 14d\n");
+  CHECK(line(", rollout_percentage: 5") ==
+        "  a: stable v1 95%, canary v2 5%; phases of the plan: 10% for 7d, 50% for 14d; never more "
+        "than rollout_percentage, 5%\n");
+}
+
+TEST_CASE("a token file is looked at as far as this user can") {
+  const TempFile token(std::string(32, 't'));
+  const auto with = [&](const std::string& path, unsigned mode) {
+    std::filesystem::permissions(token.path(), std::filesystem::perms(mode));
+    const TempFile file("admin: { token_file: \"" + path + "\" }\n" + ::file);
+    return check(file.path());
+  };
+  CHECK(with(token.path(), 0600).text.find("token") == std::string::npos);
+  CHECK(with(token.path(), 0440).status == 0);  // the group is this process's
+  CHECK(with(token.path(), 0644).status == 2);
+  CHECK(with(token.path(), 0660).text.find("its group can change it") != std::string::npos);
+  const auto absent = with("/no/such/SECRET", 0600);
+  CHECK(absent.status == 0);
+  CHECK(absent.text.find("warning: ") == 0);
+  CHECK(absent.text.find("SECRET") == std::string::npos);
 }
 
 TEST_CASE("a name that does not resolve is a warning") {
