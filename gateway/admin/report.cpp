@@ -76,12 +76,13 @@ std::string report_json(const Report& report) {
         out.object([&] { write_figures(out, version); });
     });
     out.key("phases").array([&] {
-      for (const auto& [attempt, phase, first, last, version] : report.figures.phases)
-        out.object([&, attempt = attempt, phase = phase] {
-          out.field("attempt", attempt).key("phase");
-          phase == 0 ? out.null() : out.value(phase);
-          out.field("first", base::format_time(first)).field("last", base::format_time(last));
-          write_figures(out, version);
+      for (const PhaseFigures& row : report.figures.phases)
+        out.object([&] {
+          out.field("attempt", row.attempt).key("phase");
+          row.phase == 0 ? out.null() : out.value(row.phase);
+          out.field("first", base::format_time(row.first));
+          out.field("last", base::format_time(row.last));
+          write_figures(out, row.version);
         });
     });
     out.field("markdown", report_markdown(report));
