@@ -199,7 +199,8 @@ void add_help(CLI::App& app, CommandLine& line) {
   help->callback([&app, &line] {
     const auto names = command_names(app);
     if (line.help.empty())
-      std::cout << app.help();
+      // App::help() would be that of the command that was given, which is this one.
+      std::cout << app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal);
     else if (std::find(names.begin(), names.end(), line.help) != names.end())
       std::cout << app.get_subcommand(line.help)->help(app.get_name());
     else

@@ -38,14 +38,16 @@ JSON = ("Content-Type", "application/json")
 
 
 def test_a_foreign_host_is_refused_on_every_route(gateway):
-    for path in ("/internal/status", "/metrics", "/internal/healthz", "/"):
-        for host in ("evil.example", "evil.example:9901", "127.0.0.1.evil.example", "localhost"):
+    for path in ("/internal/status", "/metrics", "/internal/flags", "/"):
+        for host in ("evil.example", "evil.example:9901", "127.0.0.1.evil.example", "evil.localhost"):
             answer = ask(gateway.admin, "GET", path, host=host)
             assert answer.status in (403, 421), (path, host)
     assert put_flag(gateway, [JSON], host="evil.example") in (403, 421)
     port = gateway.admin[1]
-    for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"LOCALHOST:{port}"):
-        assert ask(gateway.admin, "GET", "/internal/healthz", host=host).status == 200
+    for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"LOCALHOST:{port}", "localhost:19901",
+                 "[::1]:19901", "localhost"):  # a tunnel has a port of its own
+        assert ask(gateway.admin, "GET", "/internal/status", host=host).status == 200
+    assert ask(gateway.admin, "GET", "/internal/healthz", host="10.1.2.3:9901").status == 200
 
 
 @pytest.mark.parametrize("fields,statuses", [

@@ -278,8 +278,9 @@ def test_a_report_keeps_its_figures_over_stops_and_kills(gateways, upstreams):
 def test_a_report_is_printed_in_its_lines_and_shows_reasons_as_text(gateways, upstreams):
     url = upstreams().url
     gateway = gateways(one_model(url, url, 50))
-    gateway.admin_ask("POST", "/internal/rollouts/comp-critic/pause",
-                      {"by": "ann", "reason": "<b>x</b> | [a](b) \u009b31m \u202e"})
+    said = gateway.admin_ask("POST", "/internal/rollouts/comp-critic/rollback",
+                             {"by": "ann", "reason": "<b>x</b> | [a](b) \u009b31m \u202e"})
+    assert said.status == 200, said
     said = subprocess.run([BINARY, "report", "comp-critic", "--admin", url_of(gateway.admin)],
                           capture_output=True, text=True, check=True, timeout=60).stdout
     assert said.startswith("# comp-critic: comp-critic_v1 to comp-critic_v2\n\n")

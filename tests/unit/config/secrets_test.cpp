@@ -75,7 +75,7 @@ TEST_CASE("a secret under a wrong key is not repeated") {
 }
 
 TEST_CASE("a secret that is YAML's own syntax is not repeated") {
-  for (const std::string& text :
+  for (const std::string text :
        {"a: *SECRET\n", "a: !SECRET x\n", "a: &SECRET [*SECRET]\n", "%SECRET 1\n---\na: 1\n",
         "a: \"\\SECRET\"\n", "a: [SECRET\n", "{SECRET: [}\n", "SECRET\n", "? [SECRET]\n: SECRET\n",
         "a: 'SECRET\n", "a: SECRET: SECRET\n", "- SECRET\n"})
@@ -101,7 +101,7 @@ TEST_CASE("a receiver below notify shows not even a number; elsewhere figures ar
 }
 
 TEST_CASE("the name of a variable is not the secret itself, nor is a channel a URL") {
-  for (const std::string& entry :
+  for (const std::string entry :
        {"{ kind: webhook, url: 'http://a', secret_env: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw }",
         "{ kind: slack, url: 'http://a', channel: 'https://hooks.example.com/services/x' }",
         "{ kind: slack, url: 'http://a', channel: 'a?b=c' }"})
