@@ -139,6 +139,8 @@ void Session::park(std::coroutine_handle<> handle, MonoTime deadline, bool for_r
   parked_ = handle;
   served_in_turn_ = 0;
   if (!for_reply) watch_client();
+  in_.compact();
+  reply_.compact();
   deadline_ = shut_down_ ? MonoTime{} : deadline;
   arm();
 }

@@ -1,7 +1,8 @@
 // Where received bytes live. A worker has one large receive area; a Buffer that is filled borrows
 // it, and its bytes are copied out, into a block of its own, only when another Buffer needs the
-// area while they are still there. An idle connection holds no memory at all. One thread. Never
-// keep a pointer into a Buffer across a suspension: its bytes may have moved.
+// area while they are still there. What waits holds a block of about the size of its bytes, and an
+// idle connection no memory at all. One thread. Never keep a pointer into a Buffer across a
+// suspension: its bytes may have moved.
 #pragma once
 
 #include <array>
@@ -27,6 +28,9 @@ class BufferPool {
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
+  /// Bytes of the blocks that buffers hold.
+  std::size_t in_use() const { return in_use_; }
+
  private:
   friend class Buffer;
   struct Block {
@@ -35,12 +39,15 @@ class BufferPool {
   };
   Block allocate(std::size_t at_least);
   void release(Block block);
+  /// Of the block that allocate() gives.
+  static std::size_t size_for(std::size_t at_least);
 
-  // Blocks of 1, 4, 16, 64 and 256 KiB are kept for reuse; larger ones are not.
-  static constexpr std::array<std::size_t, 5> sizes{1 << 10, 4 << 10, 16 << 10, 64 << 10,
-                                                    256 << 10};
-  static constexpr std::array<std::size_t, 5> kept{1024, 256, 64, 16, 4};
-  std::array<std::vector<char*>, 5> free_;
+  // Blocks of these sizes are kept for reuse, up to a MiB of each; the largest takes a full area.
+  static constexpr std::array<std::size_t, 8> sizes{
+      1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10, headroom + area_size};
+  static constexpr std::size_t kept_bytes = 1 << 20;
+  std::array<std::vector<char*>, sizes.size()> free_;
+  std::size_t in_use_ = 0;
   std::unique_ptr<char[]> area_;
   Buffer* holder_ = nullptr;
 };
@@ -67,10 +74,13 @@ class Buffer {
   /// not more than was consumed): whoever wrote there wants them sent.
   void unconsume(std::size_t count) { begin_ -= count; }
   void clear();
+  /// Before a wait: gives back a block that is much larger than what it holds by now.
+  void compact();
 
  private:
   friend class BufferPool;
   void take_area();
+  void return_to_area();
   void leave_area();
   void move_to_block(std::size_t capacity);
 

@@ -65,6 +65,43 @@ TEST_CASE("An empty buffer that was given room loses it silently") {
   CHECK(first.view() == "first");
 }
 
+TEST_CASE("What waits holds about as much as its bytes, however they came and went") {
+  BufferPool pool;
+  const auto displaced = [&](Buffer& buffer) {
+    Buffer other(pool);
+    other.prepare(1);  // takes the area
+    buffer.compact();
+    return pool.in_use();
+  };
+  const auto [came, pieces, gone] =
+      GENERATE(table<std::size_t, int, std::size_t>({{100, 1, 0},
+                                                     {100, 100, 0},
+                                                     {20'000, 1, 0},
+                                                     {20'000, 50, 0},
+                                                     {20'000, 5, 19'900},
+                                                     {120'000, 1, 0},
+                                                     {120'000, 1, 100'000},
+                                                     {120'000, 30, 119'999},
+                                                     {300'000, 3, 290'000}}));
+  CAPTURE(came, pieces, gone);
+  Buffer buffer(pool);
+  base::Random random(11);
+  std::string expected;
+  for (int i = 0; i < pieces; ++i) {
+    const std::string bytes = some(random, came / static_cast<std::size_t>(pieces));
+    put(buffer, bytes);
+    expected += bytes;
+    displaced(buffer);
+    REQUIRE(buffer.view() == expected);
+  }
+  buffer.consume(gone);
+  const std::size_t held = displaced(buffer);
+  CHECK(buffer.view() == std::string_view(expected).substr(gone));
+  CHECK(held <= 2 * (buffer.size() + BufferPool::headroom) + 1024);
+  buffer.clear();
+  CHECK(pool.in_use() == 0);
+}
+
 TEST_CASE("A buffer grows beyond the area and beyond its blocks") {
   BufferPool pool;
   Buffer buffer(pool), other(pool);
