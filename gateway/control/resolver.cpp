@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -56,9 +57,18 @@ struct Resolver::Worker {
     if (std::find(queued.begin(), queued.end(), host) != queued.end()) return;
     self->questions.push_back(host);
     self->wake.notify_one();
-    if (self->running >= threads) return;
-    ++self->running;
+    const std::size_t open = queued.size() + self->asking.size();
+    if (open <= self->running || self->running >= threads) return;
+    try {
+      start_thread(self);
+    } catch (const std::system_error&) {
+      // The system has no thread left for us: the others get to it.
+    }
+  }
+
+  static void start_thread(const std::shared_ptr<Worker>& self) {
     std::thread([self] { self->run(); }).detach();
+    ++self->running;
   }
 
   void run() {
@@ -110,6 +120,8 @@ Resolver::Resolver(boost::asio::io_context& io, std::function<void()> changed, A
       worker_(std::make_shared<Worker>(std::move(ask))),
       refresh_(io),
       retry_(io) {
+  // From the beginning: later, there may be no thread to be had.
+  Worker::start_thread(worker_);
   // Posted answers find out through the weak pointer whether the resolver is still there.
   worker_->answer = [this, &io, alive = std::weak_ptr(worker_)](auto host, auto answer) {
     boost::asio::post(io, [this, alive, host, answer = std::move(answer)] {

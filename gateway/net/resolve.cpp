@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace canary::net {
@@ -49,7 +50,11 @@ base::Result<Endpoints> resolve(const Url& url, base::Duration timeout, std::sto
   const auto address = asio::ip::make_address(url.host, not_numeric);
   if (!not_numeric) return Endpoints{{address, static_cast<std::uint16_t>(std::stoul(url.port))}};
   const auto shared = std::make_shared<LookUp>();
-  std::thread([url, shared] { look_up(url, *shared); }).detach();
+  try {
+    std::thread([url, shared] { look_up(url, *shared); }).detach();
+  } catch (const std::system_error& error) {
+    return base::Error("cannot resolve " + url.host + ": no thread: " + error.code().message());
+  }
   std::unique_lock lock(shared->mutex);
   const auto done = [&shared] { return shared->done; };
   if (!shared->answered.wait_for(lock, std::move(stop), timeout, done))

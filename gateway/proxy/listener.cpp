@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "proxy/session.hpp"
@@ -24,7 +25,8 @@ constexpr base::Duration queue_time = std::chrono::seconds(1);
 
 Listener::Listener(Worker& worker, int fd) : worker_(worker) {
   socket_.owner = this;
-  worker_.reactor().add(socket_, fd);
+  if (!worker_.reactor().add(socket_, fd))
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
 Listener::~Listener() { close(); }

@@ -88,14 +88,12 @@ void WorkerPool::close_listeners() {
 }
 
 void WorkerPool::start_workers(const std::shared_ptr<const traffic::RoutingTable>& table) {
-  for (std::size_t i = 0; i < worker_count_; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, worker_count_, table, access_log_));
-    for (const int fd : listeners_[i]) workers_.back()->add_listener(fd);
-    listeners_[i].clear();
-  }
-  running_ = worker_count_;
   states_.assign(worker_count_, State::current);
   for (std::size_t i = 0; i < worker_count_; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, worker_count_, table, access_log_));
+    for (const int fd : std::exchange(listeners_[i], {})) workers_.back()->add_listener(fd);
+  }
+  for (std::size_t i = 0; i < worker_count_; ++i, ++running_) {
     threads_.emplace_back([this, i] {
       name_thread(i);
       pin_thread(i, worker_count_);

@@ -30,7 +30,9 @@ class WorkerPool final : public traffic::DataPlane {
   /// The addresses that were bound, with the ports that the kernel chose.
   const std::vector<config::ListenAddress>& bound() const { return bound_; }
 
-  /// The first publish starts the threads. At most one table is on its way at a time; a later one
+  /// The first publish makes the workers and starts their threads; it throws std::system_error
+  /// when the system has no descriptor or thread for one, and the pool can only be destroyed then.
+  /// At most one table is on its way at a time; a later one
   /// waits and replaces what waited before it.
   void publish(std::shared_ptr<const traffic::RoutingTable> table,
                std::function<void()> on_applied) override;

@@ -18,7 +18,8 @@ void Inbox::open(Reactor& reactor) {
   const int fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   event_.owner = this;
-  reactor.add(event_, fd);
+  if (!reactor.add(event_, fd))
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
 bool Inbox::post(Call call) {

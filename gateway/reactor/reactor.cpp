@@ -24,7 +24,12 @@ Socket& socket_of(const epoll_event& event) { return *static_cast<Socket*>(event
 Reactor::Reactor() : now_(std::chrono::steady_clock::now()), wheel_(now_) {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
-  inbox_.open(*this);
+  try {
+    inbox_.open(*this);
+  } catch (...) {
+    ::close(epoll_);
+    throw;
+  }
 }
 
 // What had given way is gone by now: only its owner could have taken it to the end.
@@ -38,7 +43,9 @@ void Reactor::read_clock() { now_ = std::chrono::steady_clock::now(); }
 bool Reactor::add(Socket& socket, int fd) {
   hold(socket, fd);
   if (watch(socket)) return true;
+  const int error = errno;
   ::close(fd);
+  errno = error;
   socket.fd_ = -1;
   return false;
 }

@@ -33,7 +33,7 @@ class Reactor {
   Reactor& operator=(const Reactor&) = delete;
 
   /// Takes over `fd` (non-blocking) for `socket`, whose owner is set. False: the epoll set is full
-  /// (ENOSPC, ENOMEM) and the descriptor was closed.
+  /// (errno: ENOSPC, ENOMEM) and the descriptor was closed.
   bool add(Socket& socket, int fd);
   /// Takes it over as add() does, but tells of no event before watch(): for a connection that may
   /// have served its purpose before one would be waited for.

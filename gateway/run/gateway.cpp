@@ -21,6 +21,7 @@
 #include "notify/http_notifier.hpp"
 #include "proxy/worker_pool.hpp"
 #include "run/own_version.hpp"
+#include "run/start_advice.hpp"
 
 namespace canary::run {
 namespace {
@@ -106,17 +107,20 @@ std::string status_url(const config::Admin& admin) {
   return base + "/internal/status";
 }
 
-int fail(const base::Error& error) {
-  log::error("start_failed", {{"message", error.message()}});
+int fail(std::string_view message) {
+  log::error("start_failed", {{"message", message}});
   return run_failed;
 }
 
 /// Everything that runs, in the order of its making.
+int fail(const base::Error& error) { return fail(explain(error.message())); }
+
 class Gateway {
  public:
   explicit Gateway(const RunOptions& options) : options_(options) { signals_.add(SIGUSR1); }
 
-  int run() {
+  /// Up to `ready`, or the signal that comes before. The exit status when it comes to nothing.
+  std::optional<int> start() {
     const auto read = control::read_config(options_.config_path);
     if (!read) log::error("config_unreadable", {{"message", read.error().message()}});
     const std::string text = read ? *read : std::string();
@@ -131,6 +135,11 @@ class Gateway {
     if (!settle_objections(*started)) return run_invalid_config;
     begin(*started);
     io_.run();
+    while (!ready_ && !io_.stopped()) io_.run_one();
+    return std::nullopt;
+  }
+
+  int run() {
     controller_->stop();
     return run_stopped;
   }
@@ -241,7 +250,10 @@ class Gateway {
     log_listeners(started.config);
     handle_signals();
     controller_->start(started.config, std::move(started.text), started.fallback,
-                       std::move(started.warnings), [] { log::info("ready"); });
+                       std::move(started.warnings), [this] {
+                         ready_ = true;
+                         log::info("ready");
+                       });
   }
 
   void log_listeners(const config::Config& config) {
@@ -304,7 +316,7 @@ class Gateway {
   asio::io_context io_{1};
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
   asio::steady_timer drain_timer_{io_};
-  bool draining_ = false;
+  bool ready_ = false, draining_ = false;
   std::optional<store::StateDir> state_dir_;
   std::optional<store::LatchFile> latch_;
   store::Journal::Opened journal_;
@@ -318,12 +330,25 @@ class Gateway {
 };
 
 }  // namespace
+// What a start needs of the operating system and does not get (descriptors, threads, memory) is
+// thrown by whatever asked for it. Once it is ready, an exception is a bug.
+int start_and_run(const RunOptions& options) {
+  std::optional<Gateway> gateway;
+  try {
+    log::start(log::Level::info);
+    gateway.emplace(options);
+    if (const auto failed = gateway->start()) return *failed;
+  } catch (const std::exception& error) {
+    return fail(explain(error));
+  }
+  return gateway->run();
+}
+
 
 int run_gateway(const RunOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   base::raise_descriptor_limit();
-  log::start(log::Level::info);
-  const int status = Gateway(options).run();
+  const int status = start_and_run(options);
   log::stop();
   return status;
 }

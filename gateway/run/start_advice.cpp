@@ -1,0 +1,57 @@
+#include "run/start_advice.hpp"
+
+#include <boost/system/system_error.hpp>
+#include <cerrno>
+#include <limits>
+#include <new>
+#include <string_view>
+#include <system_error>
+
+#include "base/descriptors.hpp"
+
+namespace canary::run {
+namespace {
+
+std::string lack_of_descriptors() {
+  return "; the limit of " + std::to_string(base::descriptor_limit()) +
+         " descriptors is too low: raise it (ulimit -n, LimitNOFILE=), or lower data.workers";
+}
+
+// Nothing where the error itself says what to mend. At a start EAGAIN comes from threads alone.
+std::string advice(int error) {
+  switch (error) {
+    case EMFILE:
+      return lack_of_descriptors();
+    case ENFILE:
+      return "; the system is out of descriptors: raise fs.file-max, or end what holds them";
+    case EAGAIN:
+      return "; a thread could not be started: raise the limit of threads (ulimit -u, TasksMax=, "
+             "pids.max), or lower data.workers";
+    case ENOSPC:
+      return "; an epoll set is full: raise fs.epoll.max_user_watches";
+    case ENOMEM:
+      return "; there is too little memory: raise its limit (ulimit -v, MemoryMax=), or lower "
+             "data.workers";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+std::string explain(const std::exception& error) {
+  std::string message = error.what();
+  if (const auto* known = dynamic_cast<const std::system_error*>(&error))
+    return message + advice(known->code().value());
+  if (const auto* known = dynamic_cast<const boost::system::system_error*>(&error))
+    return message + advice(known->code().value());
+  if (dynamic_cast<const std::bad_alloc*>(&error)) return message + advice(ENOMEM);
+  return explain(std::move(message));
+}
+
+std::string explain(std::string message) {
+  const bool none_left = base::next_descriptor() == std::numeric_limits<int>::max();
+  return none_left ? message + lack_of_descriptors() : message;
+}
+
+}  // namespace canary::run

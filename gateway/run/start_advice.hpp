@@ -1,0 +1,16 @@
+// What to do about a start that failed for want of something of the operating system's. Pure but
+// for the look whether a descriptor is left. Any thread.
+#pragma once
+
+#include <exception>
+#include <string>
+
+namespace canary::run {
+
+/// What an exception at the start says, and what to do about it.
+std::string explain(const std::exception& error);
+/// `message` of a failure that came as a value, and what to do when it is for want of descriptors:
+/// libraries say only that a file could not be opened.
+std::string explain(std::string message);
+
+}  // namespace canary::run
