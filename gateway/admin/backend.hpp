@@ -25,6 +25,7 @@ struct ProcessCounters {
   std::uint64_t accept_errors = 0;  // times that a connection had to wait: out of descriptors
   std::uint64_t turned_away = 0;    // connections that were told that there is no room
   std::uint64_t evicted = 0;        // idle connections closed to make room
+  std::uint64_t unasked = 0;        // upstream connections with bytes that no request asked for
   std::uint64_t descriptors_open = 0, descriptor_limit = 0;
   std::map<int, std::uint64_t> refused;  // by status code: requests the gateway answered itself
   std::uint64_t access_log_dropped = 0;

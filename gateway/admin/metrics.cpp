@@ -269,6 +269,9 @@ void add_process(std::vector<MetricFamily>& page, const Backend& backend,
           process.turned_away);
   counter("connections_evicted_total", "Idle connections closed to make room for others.",
           process.evicted);
+  counter("upstream_unasked_total",
+          "Connections on which a model server sent bytes that no request asked for.",
+          process.unasked);
   gauge("descriptors", "Open descriptors of the process.",
         static_cast<double>(process.descriptors_open));
   gauge("descriptor_limit", "How many descriptors the process may have.",

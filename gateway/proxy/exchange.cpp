@@ -307,34 +307,6 @@ bool Exchange::has_stand_in() const {
          !version_named_;
 }
 
-// 0 with upstream_ connected, ETIMEDOUT at the deadline, ECANCELED when the client is gone, or why
-// the connect failed. Who leaves when half of the time has passed in vain is told of as the
-// deadline: impatient clients must not hide a server that cannot be reached.
-reactor::Task<int> Exchange::connect(const traffic::Endpoint& endpoint) {
-  int error = 0;
-  upstream_ = worker_.upstreams().connect(endpoint, session_.as_owner(), error);
-  const MonoTime began = worker_.reactor().now();
-  const Duration patience = model_->settings.timeouts.connect;
-  const MonoTime deadline = std::min(began + patience, total_deadline());
-  while (error == 0 && !upstream_->socket.writable()) {
-    head_fresh_ = false;
-    record_.held_up(began);
-    const Woken woken = co_await session_.wake(deadline);
-    const bool late =
-        !upstream_->socket.writable() && worker_.reactor().now() - began >= patience / 2;
-    if (woken == Woken::shutdown)
-      error = ECANCELED;
-    else if (session_.client_gone())
-      error = late ? ETIMEDOUT : ECANCELED;
-    else if (woken == Woken::expired)
-      error = ETIMEDOUT;
-  }
-  record_.goes_on();
-  if (error == 0) error = reactor::connect_error(upstream_->socket.fd());
-  if (error != 0) upstream_.reset();
-  co_return error;
-}
-
 // The picked version cannot be reached: its one charge. True: stable is to answer instead.
 bool Exchange::fail_over() {
   if (out_of_resources_) {
@@ -348,7 +320,9 @@ bool Exchange::fail_over() {
     return false;
   }
   const bool timed_out = connect_error_ == ETIMEDOUT;
-  const Outcome outcome = timed_out ? Outcome::timeout_connect : Outcome::connect_error;
+  const Outcome outcome = timed_out                  ? Outcome::timeout_connect
+                          : connect_error_ == EPROTO ? Outcome::bad_output
+                                                     : Outcome::connect_error;
   if (has_stand_in()) {
     // Resolvers start late and lose packets: that is not the version's yet.
     const bool nameless = version_->endpoints.empty() &&
@@ -364,7 +338,10 @@ bool Exchange::fail_over() {
     return false;
   }
   refused_ = {502, "upstream_connect_failed", "the model server refused the connection", outcome};
-  if (timed_out)
+  if (connect_error_ == EPROTO)
+    refused_ = {502, "upstream_bad_response", "the model server sent bytes before it was asked",
+                outcome};
+  else if (timed_out)
     refused_ = {504, "upstream_connect_timeout",
                 "the model server did not accept the connection within timeouts.connect", outcome};
   return false;

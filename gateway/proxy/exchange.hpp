@@ -64,13 +64,16 @@ class Exchange {
   bool take_idle();             // false: nothing is to be had at once
   reactor::Task<bool> reach();  // false: refused_
   reactor::Task<Reached> reach_version();
-  reactor::Task<int> connect(const traffic::Endpoint& endpoint);
   bool has_stand_in() const;
   bool fail_over();  // false: refused_
   bool trusts_peer() const;
   HeadView head_view() const;
 
   // exchange_shed.cpp: a version that has as much in flight as it may
+  // exchange_connect.cpp
+  reactor::Task<int> connect(const traffic::Endpoint& endpoint);
+  reactor::Task<bool> listen(MonoTime deadline);
+
   bool shed();  // false
   reactor::Task<bool> skip_body();
 
@@ -86,7 +89,9 @@ class Exchange {
   std::optional<Reply> receive_reply();
   std::optional<Reply> parse_reply(std::size_t head_size);
   Reply reply_broken(int error);
+  Reply spoke_unasked();
   stats::RaceAllowance& races();
+  Reply try_again();
   Reply reply_expired(MonoTime now);
   MonoTime reply_deadline() const;
   MonoTime total_deadline() const;
@@ -157,6 +162,7 @@ class Exchange {
   bool awaits_event_ = false;  // an event stream of which only comments have come
   traffic::Draw draw_{};       // kept when the pick is made again
   std::optional<Relay> upload_, download_;
+  bool request_arrived_ = false;  // all of it, before the answer was sent
   std::string logged_request_;  // method and target, when this request is logged
   std::string logged_client_;   // the client's address, then
   ClientOrigin origin_;         // since the head was sent

@@ -33,7 +33,7 @@ void Exchange::start_delivery() {
   if (error && !upload_done_) reply_outcome_ = ended_by_version(reply_outcome_, now);
   record_.response_started(now, head.status, awaits_event_);
   status_sent_ = head.status;
-  upstream_keeps_ = head.keep_alive && upload_done_;
+  upstream_keeps_ = head.keep_alive && upload_done_ && request_arrived_;
   const bool until_close = head.framing == http::Framing::until_close;
   const bool chunked = !http_1_0_ && (until_close || head.framing == http::Framing::chunked);
   ends_by_close_ = http_1_0_ && (until_close || head.framing == http::Framing::chunked);

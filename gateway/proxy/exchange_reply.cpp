@@ -180,6 +180,9 @@ std::optional<Exchange::Reply> Exchange::parse_reply(std::size_t head_size) {
     reply_size_ = head_size;
     return Reply::head;
   }
+  const std::uint64_t unacknowledged = reactor::unacknowledged(upstream_->socket.fd());
+  if (unacknowledged >= upstream_->socket.sent() - upstream_->sent_before) return spoke_unasked();
+  request_arrived_ = unacknowledged == 0;
   if (worker_.response.status == 101) return switch_protocols(head_size);
   if (++interim_responses_ > most_interim_responses)
     return refuse(502, "upstream_bad_response", "the model server sends 1xx without end",
@@ -211,16 +214,31 @@ void Exchange::send_interim() {
 Exchange::Reply Exchange::reply_broken(int error) {
   const bool untouched = session_.reply().empty() && interim_responses_ == 0;
   const bool race = untouched && upstream_->reused;  // with the upstream's own keep-alive timeout
-  if (race && replayable_) {
-    // What the first try took is gone: there is one timeouts.first_byte for both.
-    if (sent_at_ == MonoTime{}) sent_at_ = worker_.reactor().now();
-    retried_ = true;
-    head_fresh_ = forwarded_ = false;
-    retained_ = request_body_ = 0;
-    upload_.reset();
-    upstream_.reset();
-    return Reply::retry;
-  }
+// The head in reply() was sent before anything of this request had arrived: it answers nothing, or
+// something else. On a connection that was reused it may be what a server says when it gives up an
+// idle one, such as 408: like an end without a word. Beyond what is believed, it is a server that
+// says things of its own accord.
+Exchange::Reply Exchange::spoke_unasked() {
+  worker_.upstreams().unasked(upstream_->endpoint);
+  const bool race = upstream_->reused && interim_responses_ == 0;
+  if (race && replayable_) return try_again();
+  return refuse(502, "upstream_bad_response", "the model server sent bytes before it was asked",
+                race && races().take() ? Outcome::gateway_error : Outcome::bad_output);
+}
+
+// On a new connection. What the first try took is gone: there is one timeouts.first_byte for both.
+Exchange::Reply Exchange::try_again() {
+  if (sent_at_ == MonoTime{}) sent_at_ = worker_.reactor().now();
+  retried_ = true;
+  head_fresh_ = forwarded_ = false;
+  retained_ = request_body_ = reply_scanned_ = 0;
+  upload_.reset();
+  upstream_.reset();
+  session_.reply().clear();
+  return Reply::retry;
+}
+
+  if (race && replayable_) return try_again();
   // A reset carries no acknowledgement that would be counted: it alone does not say who was first.
   // The upload may have met it before this.
   if (error == 0 && upload_) error = upload_->error();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <iterator>
 
 #include "base/prefetch.hpp"
 #include "reactor/tcp.hpp"
@@ -11,6 +10,7 @@ namespace canary::proxy {
 namespace {
 
 constexpr base::Duration sweep_interval = std::chrono::milliseconds(500);
+constexpr base::Duration suspicion = std::chrono::minutes(1);
 
 template <class F>
 void for_each_endpoint(const traffic::Model& model, F&& f) {
@@ -43,7 +43,10 @@ void UpstreamPool::follow(const traffic::RoutingTable& table) {
   if (slots_.size() < table.endpoint_slots) slots_.resize(table.endpoint_slots);
   const auto enter = [&](const traffic::Endpoint& endpoint) {
     Slot& slot = slots_[endpoint.id.slot];
-    if (slot.serial != endpoint.id.serial) slot = Slot{endpoint.id.serial, 0, 0, {}, {}};
+    if (slot.serial != endpoint.id.serial) {
+      slot = Slot{};
+      slot.serial = endpoint.id.serial;
+    }
     slot.table = tables_;
   };
   for (const traffic::Model& model : table.models) for_each_endpoint(model, enter);
@@ -58,37 +61,30 @@ void UpstreamPool::hasten(const traffic::Model& model, reactor::MonoTime now) {
 }
 
 UpstreamLease UpstreamPool::take(traffic::EndpointId endpoint) {
+  using Pending = reactor::Socket::Pending;
   Slot* slot = find(endpoint);
-  if (!slot) return {};
-  Idle& idle = slot->idle;
-  idle.settle(reactor_.batch());
-  UpstreamLease found;
-  while (!found && !idle.settled.empty()) {
-    UpstreamLease lease = pop(idle.settled);
-    if (!idle.settled.empty()) base::prefetch(idle.settled.back().get(), sizeof *lease);
-    if (usable(*lease)) found = std::move(lease);
+  if (!slot || slot->no_reuse_until > reactor_.now()) return {};
+  while (!slot->idle.empty()) {
+    UpstreamLease lease = pop(slot->idle);
+    if (!slot->idle.empty()) base::prefetch(slot->idle.back().get(), sizeof *lease);
+    if (lease->idle_until <= reactor_.now() || lease->socket.hung_up()) continue;
+    // Events tell what had happened when this batch of them began.
+    const Pending pending = lease->socket.pending();
+    if (pending == Pending::bytes) {
+      unasked(endpoint);
+      return {};
+    }
+    if (pending == Pending::end) continue;
+    lease->idle = false;
+    ++slot->in_flight;
+    return lease;
   }
-  while (!found && !idle.fresh.empty()) {
-    UpstreamLease lease = pop(idle.fresh);
-    if (usable(*lease) && !lease->socket.has_input()) found = std::move(lease);
-  }
-  if (!found) return {};
-  found->idle = false;
-  ++slot->in_flight;
-  return found;
+  return {};
 }
 
-void UpstreamPool::Idle::settle(std::uint64_t now) {
-  if (batch == now) return;
-  batch = now;
-  std::move(fresh.begin(), fresh.end(), std::back_inserter(settled));
-  fresh.clear();
-}
-
-// Readable: unasked bytes, told in this very batch of events.
-bool UpstreamPool::usable(const UpstreamConnection& connection) const {
-  return connection.idle_until > reactor_.now() && !connection.socket.hung_up() &&
-         !connection.socket.readable();
+void UpstreamPool::unasked(traffic::EndpointId endpoint) {
+  on_unasked();
+  if (Slot* slot = find(endpoint)) slot->no_reuse_until = reactor_.now() + suspicion;
 }
 
 UpstreamLease UpstreamPool::connect(const traffic::Endpoint& endpoint, reactor::SocketOwner& owner,
@@ -117,13 +113,12 @@ UpstreamLease UpstreamPool::connect(const traffic::Endpoint& endpoint, reactor::
 void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t most) {
   Slot* slot = find(lease->endpoint);
   if (!slot) return;
-  Idle& idle = slot->idle;
-  idle.settle(reactor_.batch());
-  if (idle.size() >= most || keep.count() == 0 || lease->socket.hung_up()) return;
+  if (slot->idle.size() >= most || keep.count() == 0 || lease->socket.hung_up()) return;
   if (lease->socket.readable()) {
     // What it holds unread was announced already: no further event would tell of it.
-    char unasked = 0;
-    const reactor::Io io = lease->socket.receive({&unasked, 1});
+    char byte = 0;
+    const reactor::Io io = lease->socket.receive({&byte, 1});
+    if (io.status == reactor::IoStatus::ok) unasked(lease->endpoint);
     if (io.status != reactor::IoStatus::again) return;
   }
   lease->socket.owner = this;
@@ -132,17 +127,17 @@ void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t mos
   lease->idle_until = reactor_.now() + keep;
   lease->reused = true;  // from now on
   lease->sent_before = lease->socket.sent();
-  idle.fresh.push_back(std::move(lease));
+  slot->idle.push_back(std::move(lease));
   reactor_.wheel().arm_if_idle(*this, reactor_.now() + sweep_interval);
 }
 
 void UpstreamPool::clear() {
-  for (Slot& slot : slots_) slot.idle = {};
+  for (Slot& slot : slots_) slot.idle.clear();
 }
 
 bool UpstreamPool::give_up_idle() {
   const bool any = std::any_of(slots_.begin(), slots_.end(),
-                               [](const Slot& slot) { return slot.idle.size() > 0; });
+                               [](const Slot& slot) { return !slot.idle.empty(); });
   clear();
   return any;
 }
@@ -150,17 +145,21 @@ bool UpstreamPool::give_up_idle() {
 void UpstreamPool::on_ready(reactor::Socket& socket) {
   if (!socket.readable() && !socket.hung_up()) return;  // it only became writable
   const auto is_it = [&](const UpstreamLease& lease) { return &lease->socket == &socket; };
-  for (Slot& slot : slots_)
-    if (std::erase_if(slot.idle.settled, is_it) + std::erase_if(slot.idle.fresh, is_it) > 0) return;
+  for (Slot& slot : slots_) {
+    const auto found = std::find_if(slot.idle.begin(), slot.idle.end(), is_it);
+    if (found == slot.idle.end()) continue;
+    if (!socket.hung_up()) unasked((*found)->endpoint);
+    slot.idle.erase(found);
+    return;
+  }
 }
 
 void UpstreamPool::on_timer(reactor::MonoTime now) {
   bool any = false;
   const auto is_over = [&](const UpstreamLease& lease) { return lease->idle_until <= now; };
   for (Slot& slot : slots_) {
-    slot.idle.settle(reactor_.batch());
-    std::erase_if(slot.idle.settled, is_over);
-    any = any || slot.idle.size() > 0;
+    std::erase_if(slot.idle, is_over);
+    any = any || !slot.idle.empty();
   }
   if (any) reactor_.wheel().arm(*this, now + sweep_interval);
 }

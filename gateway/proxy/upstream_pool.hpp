@@ -2,6 +2,9 @@
 // used first. An idle connection that shows any sign of life (an end, unasked bytes) is dropped, as
 // are those to an endpoint that the present table does not have. Beside them stands what else the
 // worker knows of the endpoint. One pool per worker; one thread.
+// Bytes that no request asked for would be read as the answer to the next one. The kernel is asked
+// right before a connection is used, and an endpoint that sends such bytes gets one request per
+// connection for a while (docs/decisions/0074-unasked-bytes.md).
 #pragma once
 
 #include <cstdint>
@@ -38,22 +41,14 @@ using UpstreamLease = std::unique_ptr<UpstreamConnection, UpstreamCloser>;
 
 class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
  public:
-  /// The idle connections to one endpoint, newest last. Those of this batch of events stand aside:
-  /// the batch tells nothing of what happened to them since they were put in, so one of them is
-  /// taken last, and only after the kernel was asked.
-  struct Idle {
-    std::vector<UpstreamLease> settled, fresh;
-    std::uint64_t batch = 0;  // of `fresh`
-    std::size_t size() const { return settled.size() + fresh.size(); }
-    void settle(std::uint64_t now);
-  };
   /// One endpoint of the present table.
   struct Slot {
     std::uint32_t serial = 0;     // of the endpoint that has it; 0: none
     std::uint32_t in_flight = 0;  // leases
     std::uint64_t table = 0;      // the last one, by tables_, that has it
     Ejection ejection;
-    Idle idle;
+    std::vector<UpstreamLease> idle;     // connections, newest last
+    reactor::MonoTime no_reuse_until{};  // it has sent bytes that no request asked for
   };
 
   explicit UpstreamPool(reactor::Reactor& reactor) : reactor_(reactor) {}
@@ -64,6 +59,9 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
   /// Asked to free a descriptor when there is none and no idle connection holds one; false: it
   /// cannot.
   std::function<bool()> make_room = [] { return false; };
+
+  /// Told of each connection that brought bytes which no request asked for.
+  std::function<void()> on_unasked = [] {};
 
   /// Knows the table's endpoints from now on, and no other.
   void follow(const traffic::RoutingTable& table);
@@ -77,8 +75,16 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
   /// think that they are back.
   void hasten(const traffic::Model& model, reactor::MonoTime now);
 
-  /// An idle connection to the endpoint, the newest that is known to be sound, or none.
+  /// An idle connection to the endpoint, the newest that is sound at this moment, or none.
   UpstreamLease take(traffic::EndpointId endpoint);
+  /// The endpoint has sent bytes that no request asked for. For a minute no connection to it serves
+  /// a second request; idle ones are still watched, so that what goes on prolongs it.
+  void unasked(traffic::EndpointId endpoint);
+  /// It has, within the last minute.
+  bool distrusts(traffic::EndpointId endpoint) {
+    const Slot* slot = find(endpoint);
+    return slot && slot->no_reuse_until > reactor_.now();
+  }
 
   /// Begins to connect; the caller waits until the socket is writable and asks connect_error().
   /// On failure the lease is empty and `error` is an errno.
@@ -97,7 +103,6 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
 
   friend UpstreamCloser;
   void discard(UpstreamConnection* connection);
-  bool usable(const UpstreamConnection& connection) const;
   bool give_up_idle();
 
   reactor::Reactor& reactor_;

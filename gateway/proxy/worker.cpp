@@ -42,6 +42,7 @@ Worker::Worker(std::size_t index, std::size_t workers,
       housekeeping_(std::make_unique<Housekeeping>(*this)) {
   upstreams_.follow(*current_->table);
   upstreams_.make_room = [this] { return evict_idle(); };
+  upstreams_.on_unasked = [this] { counters_.unasked.add(); };
 }
 
 Worker::~Worker() { flush_access_log(); }

@@ -33,6 +33,7 @@ struct alignas(64) WorkerCounters {
   stats::Counter accept_errors;     // out of descriptors
   stats::Counter turned_away;       // accepted only to be told that there is no room
   stats::Counter evicted;           // idle, closed to make room
+  stats::Counter unasked;           // upstream connections with bytes that no request asked for
 };
 
 class Worker {

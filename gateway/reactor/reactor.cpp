@@ -126,7 +126,6 @@ void Reactor::run() {
     read_clock();
     const int timeout = yielded_.empty() ? wheel_.wait_ms(now_) : 0;
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
-    ++batch_;
     const std::span batch(events.data(), static_cast<std::size_t>(std::max(count, 0)));
     for (const epoll_event& event : batch) note(socket_of(event), event.events);
     for (std::size_t i = 0; i < batch.size(); ++i) {

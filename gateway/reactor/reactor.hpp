@@ -55,8 +55,6 @@ class Reactor {
 
   /// The time of the event that is being handled: the clock is read once per event.
   MonoTime now() const { return now_; }
-  /// Which batch of events is handled: the flags of sockets are as new as its beginning.
-  std::uint64_t batch() const { return batch_; }
   TimerWheel& wheel() { return wheel_; }
   Inbox& inbox() { return inbox_; }
 
@@ -81,7 +79,6 @@ class Reactor {
   int epoll_ = -1;
   bool stopped_ = false;
   MonoTime now_;
-  std::uint64_t batch_ = 0;
   TimerWheel wheel_;
   Inbox inbox_;
   std::vector<Retired> retired_;

@@ -25,9 +25,11 @@ Io Socket::receive(std::span<char> into) {
   }
 }
 
-bool Socket::has_input() const {
+Socket::Pending Socket::pending() const {
   char byte = 0;
-  return ::recv(fd_, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN;
+  const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK);
+  if (n > 0) return Pending::bytes;
+  return n < 0 && errno == EAGAIN ? Pending::nothing : Pending::end;
 }
 
 Io Socket::send(std::span<const char> bytes) {

@@ -52,8 +52,10 @@ class Socket {
   void expect_events() { readable_ = writable_ = false; }
 
   Io receive(std::span<char> into);
-  /// Asks the kernel, whatever events have told: is there anything to read, or an end?
-  bool has_input() const;
+  /// Asks the kernel, whatever events have told: what is there to be read?
+  enum class Pending : std::uint8_t { nothing, bytes, end };  // `end`: orderly, or broken
+  Pending pending() const;
+  bool has_input() const { return pending() != Pending::nothing; }
   Io send(std::span<const char> bytes);
   Io send(std::span<const iovec> parts);
   /// Bytes that the kernel has taken to send, since the connection began.

@@ -89,6 +89,7 @@ admin::ProcessCounters count_process(const proxy::WorkerPool& pool,
     counters.accept_errors += worker->accept_errors.get();
     counters.turned_away += worker->turned_away.get();
     counters.evicted += worker->evicted.get();
+    counters.unasked += worker->unasked.get();
     counters.connections_open += accepted > closed ? accepted - closed : 0;
     worker->refused.for_each([&](stats::Outcome, std::uint16_t code, std::uint64_t count) {
       counters.refused[code] += count;
@@ -112,9 +113,9 @@ int fail(std::string_view message) {
   return run_failed;
 }
 
-/// Everything that runs, in the order of its making.
 int fail(const base::Error& error) { return fail(explain(error.message())); }
 
+/// Everything that runs, in the order of its making.
 class Gateway {
  public:
   explicit Gateway(const RunOptions& options) : options_(options) { signals_.add(SIGUSR1); }
@@ -134,12 +135,12 @@ class Gateway {
     if (const auto opened = open(started->config); !opened) return fail(opened.error());
     if (!settle_objections(*started)) return run_invalid_config;
     begin(*started);
-    io_.run();
     while (!ready_ && !io_.stopped()) io_.run_one();
     return std::nullopt;
   }
 
   int run() {
+    io_.run();
     controller_->stop();
     return run_stopped;
   }
@@ -329,7 +330,6 @@ class Gateway {
   std::unique_ptr<admin::Listeners> listeners_;
 };
 
-}  // namespace
 // What a start needs of the operating system and does not get (descriptors, threads, memory) is
 // thrown by whatever asked for it. Once it is ready, an exception is a bug.
 int start_and_run(const RunOptions& options) {
@@ -344,6 +344,7 @@ int start_and_run(const RunOptions& options) {
   return gateway->run();
 }
 
+}  // namespace
 
 int run_gateway(const RunOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);

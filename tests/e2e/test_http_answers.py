@@ -140,11 +140,12 @@ STAYS = {
     "close_listed": (b"GET", answer(b"HTTP/1.1 200 OK", TWO, b"Connection: x, CLOSE"), 200, b"ok",
                      False),
     "205": (b"GET", answer(b"HTTP/1.1 205 R"), 205, b"ok", True),
-    "204": (b"GET", b"HTTP/1.1 204 N\r\n\r\n", 204, b"", True),
     "204_length_0": (b"GET", b"HTTP/1.1 204 N\r\nContent-Length: 0\r\n\r\n", 204, b"", True),
-    "304": (b"GET", b"HTTP/1.1 304 N\r\nETag: \"x\"\r\n\r\n", 304, b"", True),
-    "head": (b"HEAD", b"HTTP/1.1 200 OK\r\n\r\n", 200, b"", True),
-    # announced, sent or not: such a connection is not used again
+    "head_length_0": (b"HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, b"", True),
+    # a body announced, sent or not, or nothing said: such a connection is not used again
+    "204": (b"GET", b"HTTP/1.1 204 N\r\n\r\n", 204, b"", False),
+    "304": (b"GET", b"HTTP/1.1 304 N\r\nETag: \"x\"\r\n\r\n", 304, b"", False),
+    "head": (b"HEAD", b"HTTP/1.1 200 OK\r\n\r\n", 200, b"", False),
     "204_body": (b"GET", answer(b"HTTP/1.1 204 N"), 204, b"", False),
     "204_length": (b"GET", answer(b"HTTP/1.1 204 N", body=b""), 204, b"", False),
     "204_chunked": (b"GET", b"HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n" +
