@@ -41,6 +41,7 @@ struct DataLimits {
   std::uint32_t header_count = 100;
   std::uint64_t request_body = 1ull << 30;
   std::uint32_t connections = 20000;
+  std::uint64_t min_rate = 240;  // bytes per second of a body that waits for the client; 0: none
   bool operator==(const DataLimits&) const = default;
 };
 

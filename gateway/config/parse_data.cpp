@@ -53,6 +53,7 @@ void read_data(Section& data, DataPlane& out) {
     limits["header_count"].number(out.limits.header_count, {1, 256});
     limits["request_body"].size(out.limits.request_body, {0, 1 * TiB});
     limits["connections"].number(out.limits.connections, {1, 1'000'000});
+    limits["min_rate"].size(out.limits.min_rate, {0, 1 * MiB});
   });
   data["trusted_proxies"].list([&](const Field& element) {
     element.parsed(out.trusted_proxies.emplace_back(), parse_address_block);

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "proxy/client_origin.hpp"
+#include "proxy/client_pace.hpp"
 #include "proxy/exchange_record.hpp"
 #include "proxy/head_view.hpp"
 #include "proxy/relay.hpp"
@@ -69,11 +70,11 @@ class Exchange {
   bool trusts_peer() const;
   HeadView head_view() const;
 
-  // exchange_shed.cpp: a version that has as much in flight as it may
   // exchange_connect.cpp
   reactor::Task<int> connect(const traffic::Endpoint& endpoint);
   reactor::Task<bool> listen(MonoTime deadline);
 
+  // exchange_shed.cpp: a version that has as much in flight as it may
   bool shed();  // false
   reactor::Task<bool> skip_body();
 
@@ -88,12 +89,15 @@ class Exchange {
   std::optional<Reply> upload_step();
   std::optional<Reply> receive_reply();
   std::optional<Reply> parse_reply(std::size_t head_size);
-  Reply reply_broken(int error);
   Reply spoke_unasked();
-  stats::RaceAllowance& races();
+  Reply reply_broken(int error);
   Reply try_again();
+  stats::RaceAllowance& races();
   Reply reply_expired(MonoTime now);
   MonoTime reply_deadline() const;
+  ClientPace::Rule pace_rule() const;
+  std::uint64_t client_bytes() const;
+  bool client_keeps_up(MonoTime now);
   MonoTime total_deadline() const;
   stats::Outcome total_outcome(MonoTime now) const;
   Reply refuse(std::uint16_t status, std::string_view code, std::string_view message,
@@ -158,11 +162,12 @@ class Exchange {
   bool upload_done_ = false, upload_broken_ = false, upload_gave_way_ = false;
   bool upload_refused_ = false;  // the client broke it, after the answer had begun
   bool waits_for_client_ = false, client_slow_ = false, starved_ = false;
+  bool request_arrived_ = false;  // all of it, before the answer was sent
   bool upstream_keeps_ = false, ends_by_close_ = false;
   bool awaits_event_ = false;  // an event stream of which only comments have come
   traffic::Draw draw_{};       // kept when the pick is made again
   std::optional<Relay> upload_, download_;
-  bool request_arrived_ = false;  // all of it, before the answer was sent
+  ClientPace pace_;             // while waits_for_client_ or client_slow_
   std::string logged_request_;  // method and target, when this request is logged
   std::string logged_client_;   // the client's address, then
   ClientOrigin origin_;         // since the head was sent

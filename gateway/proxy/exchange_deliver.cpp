@@ -96,6 +96,7 @@ reactor::Task<bool> Exchange::deliver() {
                (upload_refused_ || (uploading() && waits_for_client_));
     const bool client_slow = slow_client || starved_;
     if (client_slow != client_slow_) progress_at_ = now;
+    if (client_slow && !client_slow_) pace_.begin(now, client_bytes());
     client_slow_ = client_slow;
     record_.client_blocks(client_slow, now);
     if (session_.client_gone()) co_return broke_off(Outcome::client_abort, now);
@@ -111,6 +112,7 @@ reactor::Task<bool> Exchange::deliver() {
         record_.version_waited_for(now, worker_.reactor().now());
       continue;
     }
+    if (client_slow && client_keeps_up(worker_.reactor().now())) continue;
     const Outcome silent = awaits_event_ ? Outcome::timeout_first_byte : Outcome::timeout_idle;
     const Outcome guilty = client_slow ? Outcome::client_abort : silent;
     co_return broke_off(total <= stalled ? total_outcome(deadline) : guilty, deadline);
@@ -121,10 +123,11 @@ reactor::Task<bool> Exchange::deliver() {
 // servers send the head at once and then read a long prompt.
 MonoTime Exchange::stalled_at() const {
   const auto& timeouts = model_->settings.timeouts;
-  const MonoTime body_idle = progress_at_ + table_->timeouts.body_idle;
   const MonoTime idle = progress_at_ + timeouts.idle;
-  if (starved_) return std::max(body_idle, idle);  // or the client waits for more of the answer
-  if (client_slow_) return body_idle;
+  if (client_slow_) {
+    const ClientPace::Rule rule = pace_rule();
+    return std::min(progress_at_ + rule.patience, pace_.due(rule));
+  }
   return awaits_event_ ? std::max(idle, sent_at_ + timeouts.first_byte) : idle;
 }
 

@@ -97,7 +97,8 @@ reactor::Task<Exchange::Reply> Exchange::await_reply() {
     const Woken woken = co_await pause;
     const MonoTime now = worker_.reactor().now();
     if (woken == Woken::shutdown) co_return refuse(0, {}, {}, Outcome::gateway_error);
-    if (woken == Woken::expired) co_return reply_expired(now);
+    if (woken == Woken::expired && !(waits_for_client_ && client_keeps_up(now)))
+      co_return reply_expired(now);
     record_.version_waited_for(parked, now);
   }
 }
@@ -110,7 +111,9 @@ std::optional<Exchange::Reply> Exchange::upload_step() {
     progress_at_ = now;
     record_.client_moved(now);
   }
-  waits_for_client_ = progress == Relay::Progress::want_input;
+  const bool waits = progress == Relay::Progress::want_input;
+  if (waits && !waits_for_client_ && !download_) pace_.begin(now, client_bytes());
+  waits_for_client_ = waits;
   upload_gave_way_ = progress == Relay::Progress::gave_way;
   if (!download_) {
     record_.client_blocks(waits_for_client_, now);
@@ -176,13 +179,13 @@ std::optional<Exchange::Reply> Exchange::parse_reply(std::size_t head_size) {
   const http::HeadLimits limits{table_->limits.header_bytes, http::max_fields};
   const auto refusal = worker_.response.parse(reply.view().substr(0, head_size), is_head_, limits);
   if (refusal) return refuse(502, "upstream_bad_response", refusal.message, Outcome::bad_output);
+  const std::uint64_t unacknowledged = reactor::unacknowledged(upstream_->socket.fd());
+  if (unacknowledged >= upstream_->socket.sent() - upstream_->sent_before) return spoke_unasked();
+  request_arrived_ = unacknowledged == 0;
   if (worker_.response.status >= 200) {
     reply_size_ = head_size;
     return Reply::head;
   }
-  const std::uint64_t unacknowledged = reactor::unacknowledged(upstream_->socket.fd());
-  if (unacknowledged >= upstream_->socket.sent() - upstream_->sent_before) return spoke_unasked();
-  request_arrived_ = unacknowledged == 0;
   if (worker_.response.status == 101) return switch_protocols(head_size);
   if (++interim_responses_ > most_interim_responses)
     return refuse(502, "upstream_bad_response", "the model server sends 1xx without end",
@@ -210,10 +213,6 @@ void Exchange::send_interim() {
   interim_left_.remove_prefix(io.bytes);
 }
 
-// The connection ended before the response head was whole. `error`: an errno, 0 for an orderly end.
-Exchange::Reply Exchange::reply_broken(int error) {
-  const bool untouched = session_.reply().empty() && interim_responses_ == 0;
-  const bool race = untouched && upstream_->reused;  // with the upstream's own keep-alive timeout
 // The head in reply() was sent before anything of this request had arrived: it answers nothing, or
 // something else. On a connection that was reused it may be what a server says when it gives up an
 // idle one, such as 408: like an end without a word. Beyond what is believed, it is a server that
@@ -238,6 +237,10 @@ Exchange::Reply Exchange::try_again() {
   return Reply::retry;
 }
 
+// The connection ended before the response head was whole. `error`: an errno, 0 for an orderly end.
+Exchange::Reply Exchange::reply_broken(int error) {
+  const bool untouched = session_.reply().empty() && interim_responses_ == 0;
+  const bool race = untouched && upstream_->reused;  // with the upstream's own keep-alive timeout
   if (race && replayable_) return try_again();
   // A reset carries no acknowledgement that would be counted: it alone does not say who was first.
   // The upload may have met it before this.
@@ -258,14 +261,45 @@ stats::RaceAllowance& Exchange::races() {
 
 MonoTime Exchange::reply_deadline() const {
   const auto& timeouts = model_->settings.timeouts;
-  MonoTime deadline = upload_done_ || upload_broken_ ? sent_at_ + timeouts.first_byte
-                      : waits_for_client_            ? progress_at_ + table_->timeouts.body_idle
-                                                     : progress_at_ + timeouts.idle;
+  MonoTime deadline = progress_at_ + timeouts.idle;
+  if (!uploading())
+    deadline = sent_at_ + timeouts.first_byte;
+  else if (waits_for_client_)
+    deadline = std::min(progress_at_ + table_->timeouts.body_idle, pace_.due(pace_rule()));
   return std::min(deadline, total_deadline());
 }
 
+// Where both sides are silent, the client may be waiting for more of the answer.
+ClientPace::Rule Exchange::pace_rule() const {
+  const Duration body_idle = table_->timeouts.body_idle;
+  const Duration patience =
+      starved_ ? std::max(body_idle, model_->settings.timeouts.idle) : body_idle;
+  return {table_->limits.min_rate, patience};
+}
+
+// What it has sent of its body, and what its kernel has taken of the answer.
+std::uint64_t Exchange::client_bytes() const {
+  const reactor::Socket& client = session_.client();
+  return received() + client.sent() - reactor::unacknowledged(client.fd());
+}
+
+// At a deadline while the exchange waits for the client: whether it goes on.
+bool Exchange::client_keeps_up(MonoTime now) {
+  const ClientPace::Rule rule = pace_rule();
+  const std::uint64_t bytes = client_bytes();
+  // A reader may go on for long before the kernel has room for more, and says so.
+  if (pace_.moved(bytes) && download_) progress_at_ = now;
+  return now < progress_at_ + rule.patience && now < total_deadline() &&
+         pace_.keeps_up(rule, now, bytes);
+}
+
 Exchange::Reply Exchange::reply_expired(MonoTime now) {
-  if (uploading() && waits_for_client_)
+  const bool client_late = uploading() && waits_for_client_;
+  if (client_late && now < progress_at_ + table_->timeouts.body_idle && now < total_deadline())
+    return refuse(408, "body_too_slow",
+                  "the request body came more slowly than limits.min_rate allows",
+                  Outcome::client_abort);
+  if (client_late)
     return refuse(408, "body_idle_timeout", "no request bytes came for timeouts.body_idle",
                   Outcome::client_abort);
   if (now >= total_deadline())

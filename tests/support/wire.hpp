@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,6 +75,11 @@ class Wire {
     received.resize(held + static_cast<std::size_t>(n > 0 ? n : 0));
     if (n < 0) (errno == EAGAIN ? was_silent : was_reset) = true;
     return n > 0;
+  }
+  /// Nothing comes, and no end, for so long.
+  bool quiet_for(std::chrono::milliseconds time) {
+    pollfd ready{fd_, POLLIN, 0};
+    return ::poll(&ready, 1, static_cast<int>(time.count())) == 0;
   }
   /// Reads until there are `size` bytes; false when the end comes first.
   bool receive_at_least(std::size_t size) {

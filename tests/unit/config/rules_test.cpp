@@ -274,6 +274,9 @@ TEST_CASE("the access log and the limits are checked") {
         "1:33 data.limits.header_bytes: 4KiB -> a size of 8KiB..1MiB, such as 512, 64KiB or 1GiB");
   CHECK(top("data: { limits: { header_count: 257 } }") ==
         "1:33 data.limits.header_count: 257 -> a whole number 1..256");
+  CHECK(top("data: { limits: { min_rate: 2MiB } }") ==
+        "1:29 data.limits.min_rate: 2MiB -> a size of 0..1MiB, such as 512, 64KiB or 1GiB");
+  CHECK(top("data: { limits: { min_rate: 0 } }").empty());
   CHECK(top("data: { trusted_proxies: [10.0.0.1/8] }") ==
         "1:27 data.trusted_proxies[0]: a text (not shown) -> a block whose address has no bits "
         "behind its "
