@@ -62,6 +62,9 @@ class ClientExchange {
 
   void shake_hands() {
     if constexpr (std::is_same_v<Stream, boost::beast::tcp_stream>) {
+      Code code;  // bytes that are there by now answer nothing that was asked
+      if (tcp().socket().available(code) > 0)
+        return fail("connect: it sent bytes before it was asked");
       send();
     } else {
       stream_.async_handshake(boost::asio::ssl::stream_base::client, [this](Code code) {

@@ -48,7 +48,14 @@ class Running : public std::enable_shared_from_this<Running> {
   }
 
  private:
+  // Bytes that are there by now answer nothing that was asked: they say nothing of its health.
   void send() {
+    Code code;
+    if (stream_.socket().available(code) > 0) {
+      stream_.close();
+      return done_(
+          base::Error("connect: it sent bytes before it was asked", base::Source::upstream));
+    }
     http::async_write(stream_, request_, [self = shared_from_this()](Code code, std::size_t) {
       if (code) return self->fail("send", code);
       self->read();
