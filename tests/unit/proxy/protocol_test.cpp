@@ -142,6 +142,22 @@ TEST_CASE("100 Continue is said once, when the body is wanted, and Expect goes n
   CHECK(client.ask(post("/", "body", "Expect: 100-continue\r\n")).status() == 200);
 }
 
+TEST_CASE("1xx does not extend first_byte") {
+  Upstream upstream([](Peer& peer) {
+    peer.request();
+    while (peer.wire.send("HTTP/1.1 102 Processing\r\n\r\n") && peer.wire.quiet_for(50ms)) {
+    }
+  });
+  config::Config config = one_model(upstream.port);
+  config.models[0].timeouts.first_byte = soon;
+  RunningWorker gateway(config);
+  const Message answer = Client(gateway.port).ask(get("/"));
+  CHECK(answer.status() == 504);
+  CHECK(answer.body.find("upstream_first_byte_timeout") != std::string::npos);
+  CHECK(gateway.stable().by_outcome ==
+        std::map<std::string, std::uint64_t>{{"timeout_first_byte", 1}});
+}
+
 TEST_CASE("1xx goes on to a client that knows of it, but for 100, which is the gateway's to say") {
   Upstream upstream(
       always("HTTP/1.1 100 Continue\r\n\r\n"
