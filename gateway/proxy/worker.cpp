@@ -1,5 +1,7 @@
 #include "proxy/worker.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <ctime>
 
@@ -10,6 +12,10 @@ namespace {
 
 constexpr std::size_t access_buffer = 32 << 10;
 constexpr base::Duration second = std::chrono::seconds(1);
+// When so many connections have ended, and half of them, their memory goes back to the system: by
+// itself the heap keeps it. That takes milliseconds.
+constexpr std::size_t crowd = 1000;
+constexpr base::Duration between_trims = std::chrono::seconds(30);
 
 }  // namespace
 
@@ -23,6 +29,7 @@ class Worker::Housekeeping final : public reactor::Timer {
     worker_.wall_offset_ = clock.wall().time_since_epoch() - clock.mono().time_since_epoch();
     worker_.flush_access_log();
     worker_.look_at_descriptors();
+    worker_.give_back_memory();
     worker_.reactor_.wheel().arm(*this, now + second);
   }
 
@@ -133,12 +140,20 @@ void Worker::flush_access_log() {
   access_line_count_ = 0;
 }
 
+void Worker::give_back_memory() {
+  const std::size_t left = most_sessions_ - session_count_;
+  if (left < std::max(crowd, session_count_) || reactor_.now() < next_trim_) return;
+  most_sessions_ = session_count_;
+  next_trim_ = reactor_.now() + between_trims;
+  ::malloc_trim(0);
+}
+
 void Worker::adopt(std::unique_ptr<Session> session) {
   Session* const added = session.release();
   added->next = sessions_;
   if (sessions_) sessions_->previous = added;
   sessions_ = added;
-  ++session_count_;
+  most_sessions_ = std::max(most_sessions_, ++session_count_);
   if (added->turned_away()) ++turning_away_;
 }
 

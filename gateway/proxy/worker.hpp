@@ -111,6 +111,7 @@ class Worker {
   void for_each_session(F&& f);
   class Housekeeping;
   void flush_access_log();
+  void give_back_memory();
 
   std::size_t index_, workers_;
   reactor::Reactor reactor_;
@@ -124,6 +125,8 @@ class Worker {
   std::vector<std::unique_ptr<Listener>> listeners_;
   Session* sessions_ = nullptr;
   std::size_t session_count_ = 0, turning_away_ = 0;  // the first includes the second
+  std::size_t most_sessions_ = 0;                     // since memory was given back
+  base::MonoTime next_trim_{};
   base::DescriptorShares descriptors_;
   bool few_descriptors_ = false;  // when the last connection came
   base::MonoTime next_eviction_{};

@@ -1,5 +1,6 @@
 #include "reactor/frame_pool.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <new>
@@ -11,7 +12,15 @@ namespace {
 
 constexpr std::size_t step = 128;
 constexpr std::size_t classes = 32;  // frames of up to 4 KiB
-constexpr std::size_t kept_per_class = 1024;
+
+// How many freed frames of each class are kept: a MiB of them, and no more than this.
+constexpr std::size_t most_kept = 1024;
+constexpr auto kept_of = [] {
+  std::array<std::size_t, classes> counts{};
+  for (std::size_t i = 0; i < classes; ++i)
+    counts[i] = std::min(most_kept, (std::size_t{1} << 20) / ((i + 1) * step));
+  return counts;
+}();
 
 // A stack of frames beside them, not a list through them: which one is next is known without
 // touching it.
@@ -38,7 +47,7 @@ void* allocate_frame(std::size_t size) {
   if (index >= classes) return ::operator new(size);
   Class& kept = pool.by_size[index];
   if (kept.count == 0) {
-    if (!kept.frames) kept.frames = std::make_unique<void*[]>(kept_per_class);
+    if (!kept.frames) kept.frames = std::make_unique<void*[]>(kept_of[index]);
     return ::operator new((index + 1) * step);
   }
   void* const frame = kept.frames[--kept.count];
@@ -48,7 +57,7 @@ void* allocate_frame(std::size_t size) {
 
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t index = class_of(size);
-  if (index >= classes || pool.by_size[index].count >= kept_per_class) {
+  if (index >= classes || pool.by_size[index].count >= kept_of[index]) {
     ::operator delete(frame);
     return;
   }
