@@ -2,7 +2,7 @@
 
 #include <boost/system/system_error.hpp>
 #include <cerrno>
-#include <limits>
+#include <cstring>
 #include <new>
 #include <string_view>
 #include <system_error>
@@ -49,9 +49,12 @@ std::string explain(const std::exception& error) {
   return explain(std::move(message));
 }
 
+// What failed has given its descriptors back by now; none of them takes more than a few.
 std::string explain(std::string message) {
-  const bool none_left = base::next_descriptor() == std::numeric_limits<int>::max();
-  return none_left ? message + lack_of_descriptors() : message;
+  constexpr std::size_t few = 8;
+  const bool said = message.find(std::strerror(EMFILE)) != message.npos;
+  const auto next = static_cast<std::size_t>(base::next_descriptor());
+  return said || next + few >= base::descriptor_limit() ? message + lack_of_descriptors() : message;
 }
 
 }  // namespace canary::run

@@ -9,7 +9,7 @@ namespace canary::run {
 
 /// What an exception at the start says, and what to do about it.
 std::string explain(const std::exception& error);
-/// `message` of a failure that came as a value, and what to do when it is for want of descriptors:
+/// `message` of a failure that came as a value, and what to do when hardly a descriptor is left:
 /// libraries say only that a file could not be opened.
 std::string explain(std::string message);
 
