@@ -7,6 +7,7 @@
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -51,9 +52,11 @@ class Server {
   std::thread thread_;
 };
 
-/// `most_descriptors`: what the process may have open while it probes.
-base::Result<int> probe(std::uint16_t port, base::Duration timeout = 20s,
-                        std::optional<rlim_t> most_descriptors = {}) {
+/// `most_descriptors`: what the process may have open while it probes. `connecting`: runs when the
+/// connect has begun and is not looked at yet.
+base::Result<int> probe(
+    std::uint16_t port, base::Duration timeout = 20s, std::optional<rlim_t> most_descriptors = {},
+    const std::function<void()>& connecting = [] {}) {
   net::Probe probe;
   auto& address = reinterpret_cast<sockaddr_in&>(probe.address);
   address.sin_family = AF_INET;
@@ -73,6 +76,7 @@ base::Result<int> probe(std::uint16_t port, base::Duration timeout = 20s,
     result = std::move(status);
     ++answers;
   });
+  connecting();
   io.run();
   limit.reset();
   CHECK(answers == 1);
@@ -106,6 +110,19 @@ TEST_CASE("what is no HTTP, ends early or never comes is an error that says so")
   }
   Server silent("", false);
   CHECK(probe(silent.port(), 50ms).error().message() == "read: no answer in time");
+}
+
+TEST_CASE("what a server says before it is asked says nothing of its health") {
+  asio::io_context io;
+  tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  tcp::socket socket(io);
+  const auto result = probe(acceptor.local_endpoint().port(), 20s, {}, [&] {
+    acceptor.accept(socket);
+    asio::write(socket, asio::buffer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38));
+  });
+  REQUIRE(result.has_error());
+  CHECK(result.error().message() == "connect: it sent bytes before it was asked");
+  CHECK(result.error().source() == base::Source::upstream);
 }
 
 TEST_CASE("a port on which nobody listens is an error of the connect") {
