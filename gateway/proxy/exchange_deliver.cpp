@@ -75,7 +75,8 @@ reactor::Task<bool> Exchange::deliver() {
     const Relay::Progress progress = download_->step();
     const MonoTime now = worker_.reactor().now();
     const bool slow_client = progress == Relay::Progress::want_output;
-    if (download_->bytes_moved() != before) {
+    const bool moved = download_->bytes_moved() != before;
+    if (moved) {
       progress_at_ = now;
       if (slow_client) record_.client_moved(now);
     }
@@ -96,7 +97,7 @@ reactor::Task<bool> Exchange::deliver() {
                (upload_refused_ || (uploading() && waits_for_client_));
     const bool client_slow = slow_client || starved_;
     if (client_slow != client_slow_) progress_at_ = now;
-    if (client_slow && !client_slow_) pace_.begin(now, client_bytes());
+    if (client_slow && (!client_slow_ || (starved_ && moved))) pace_.begin(now, client_bytes());
     client_slow_ = client_slow;
     record_.client_blocks(client_slow, now);
     if (session_.client_gone()) co_return broke_off(Outcome::client_abort, now);

@@ -2,6 +2,10 @@
 // follow an answer meets no other request.
 #include <catch2/catch.hpp>
 
+#include <optional>
+#include <thread>
+
+#include "reactor/tcp.hpp"
 #include "support/running_worker.hpp"
 
 namespace canary::proxy {
@@ -15,23 +19,19 @@ std::uint64_t unasked(RunningWorker& gateway) {
   return gateway.ask([](Worker& worker) { return worker.counters().unasked.get(); });
 }
 
-// The gateway opens a connection for the client's request, and looks at it once `greeted` is open.
-// The first call stands before the worker while the client asks; the second one is told of in the
-// batch in which the connect begins, behind it.
-void ask_while_it_greets(RunningWorker& gateway, Client& client, const std::string& request,
-                         Gate& greeted) {
-  gateway.ask([&](Worker& worker) {
-    client.send(request);
-    worker.reactor().inbox().post([&] { greeted.wait(); });
-  });
+/// Sends, and waits until it stands in the peer's kernel.
+void put(Wire& wire, const std::string& bytes) {
+  wire.send(bytes);
+  while (reactor::unacknowledged(wire.fd()) > 0) std::this_thread::yield();
 }
 
-Upstream::Script greets(Gate& greeted, const std::string& greeting) {
-  return [&greeted, greeting](Peer& peer) {
-    peer.wire.send(greeting);
-    greeted.open();
-    peer.wire.receive_all();
-  };
+/// The server takes the gateway's connect and speaks, before the gateway can look.
+void greet(RunningWorker& gateway, FullListener& server, std::optional<Wire>& connection,
+           const std::string& greeting) {
+  gateway.ask([&](Worker&) {
+    connection.emplace(server.let_in());
+    put(*connection, greeting);
+  });
 }
 
 }  // namespace
@@ -40,25 +40,30 @@ TEST_CASE("A server that speaks before it is asked is not connected to") {
   const std::string greeting = GENERATE(std::string("220 ready\r\n"), std::string("x"), stray,
                                         std::string("HTTP/1.1 103 Early\r\n\r\n"));
   CAPTURE(greeting);
-  Gate greeted;
-  Upstream upstream(greets(greeted, greeting));
-  RunningWorker gateway(one_model(upstream.port));
+  FullListener server;
+  std::optional<Wire> connection;
+  RunningWorker gateway(one_model(server.port));
   Client client(gateway.port);
-  ask_while_it_greets(gateway, client, get("/"), greeted);
+  client.send(get("/"));
+  REQUIRE(gateway.eventually([&] { return gateway.stable().in_flight() == 1; }));
+  greet(gateway, server, connection, greeting);
   const Message answer = read_message(client);
   CHECK(answer.status() == 502);
   CHECK(answer.body.find("upstream_bad_response") != std::string::npos);
   CHECK(gateway.stable().by_outcome == std::map<std::string, std::uint64_t>{{"bad_output", 1}});
   CHECK(unasked(gateway) == 1);
-  CHECK(upstream.seen().empty());
+  CHECK(connection->receive_all().empty());
 }
 
 TEST_CASE("Stable answers for a canary that speaks before it is asked, which is charged") {
-  Gate greeted;
-  Upstream stable(always(ok("stable"))), canary(greets(greeted, stray));
+  Upstream stable(always(ok("stable")));
+  FullListener canary;
+  std::optional<Wire> connection;
   RunningWorker gateway(one_model(stable.port, canary.port), 10000);
   Client client(gateway.port);
-  ask_while_it_greets(gateway, client, post("/", "x"), greeted);
+  client.send(post("/", "x"));
+  REQUIRE(gateway.eventually([&] { return gateway.canary().in_flight() == 1; }));
+  greet(gateway, canary, connection, stray);
   CHECK(read_message(client).body == "stable");
   CHECK(gateway.canary().by_outcome == std::map<std::string, std::uint64_t>{{"bad_output", 1}});
   CHECK(gateway.canary().failovers == 1);
@@ -71,7 +76,7 @@ TEST_CASE("What comes on an idle connection after the events were told is seen b
     peer.wire.send(ok("own"));
     if (peer.index == 0) {
       speak.wait();
-      peer.wire.send(stray);
+      put(peer.wire, stray);
       spoken.open();
     }
     while (!peer.request().head.empty()) peer.wire.send(ok("own"));
