@@ -86,7 +86,7 @@ class Controller {
   explicit Controller(Parts parts);
   ~Controller();
 
-  /// The gateway's own listeners, as they are bound: no endpoint may be one of them. Before start().
+  /// The gateway's own listeners, as they are bound: no endpoint may be one. Before start().
   void forbid(std::vector<config::ListenAddress> own);
 
   /// What forbids starting on this configuration, by what is remembered and by where the gateway

@@ -57,7 +57,8 @@ std::string refusal(const net::PeerAddress& peer, const std::vector<config::List
   for (const auto& [block, why] : forbidden)
     if (within(ip, block)) return why;
   for (const auto& address : own)
-    if (config::reaches(ip, peer.port, address, net::is_local)) return "this gateway's own listener";
+    if (config::reaches(ip, peer.port, address, net::is_local))
+      return "this gateway's own listener";
   return {};
 }
 

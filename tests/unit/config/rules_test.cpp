@@ -70,7 +70,7 @@ TEST_CASE("what is not supported yet is refused, with the place of its key") {
   const std::string left_out = " -> this key left out: it is not supported yet";
   const std::string else_ = "; anything else is not supported yet";
   const std::pair<const char*, std::string> cases[] = {
-      {"hash: launchdarkly", "7:5 hash: launchdarkly" + left_out},
+      {"hash: launchdarkly", "7:5 hash: a text (not shown)" + left_out},
       {"quality: [{ kind: truth }]", "7:5 quality: a list -> []" + else_},
       {"judge: { method: sequential }",
        "7:22 judge.method: a text (not shown) -> threshold; sequential is not supported yet"},
@@ -130,7 +130,8 @@ TEST_CASE("routes have a condition, and no two are the same") {
       "2:26 match[0].header.A: a text (not shown) -> a header value without control characters or "
       "surrounding spaces");
   CHECK(match("[{ header: { A b: c } }]") ==
-        "2:28 match[0].header.A b: c -> a header value under a name of letters, digits and "
+        "2:28 match[0].header.(not shown): a text (not shown) -> a header value under a name of "
+        "letters, digits and "
         "!#$%&'*+-.^_`|~");
   CHECK(match("[{ host: A.example, header: { X: y } }, { header: { x: y }, host: a.Example }]") ==
         "2:50 match[1]: the route of models.m.match[0] -> a route that no other entry has");
@@ -163,7 +164,8 @@ TEST_CASE("version names stand once in the file") {
       "once in the file");
   CHECK(short_errors("models: { 'a b': { match: [{ host: a }], stable: { version: v, endpoints: "
                      "[\"http://a:1\"] } } }") ==
-        "1:11 models.a b: 'a b' -> a name of 1..100 letters, digits, '.', '_' and '-' that begins "
+        "1:11 models.(not shown): a text (not shown) -> a name of 1..100 letters, digits, '.', '_' "
+        "and '-' that begins "
         "with a letter or digit");
 }
 
@@ -255,9 +257,16 @@ TEST_CASE("listeners do not take one address") {
   CHECK(top("data: { listen: '127.0.0.1:0' }\nadmin: { listen: '127.0.0.1:0' }").empty());
   CHECK(top("observe: { listen: '127.0.0.1:9901' }") ==
         "1:20 observe.listen: 127.0.0.1:9901 -> an address that admin.listen does not take");
-  CHECK(top("data: { listen: ['127.0.0.1:1', '127.0.0.1:1'] }") ==
+  CHECK(top("data: { listen: ['127.0.0.1:7', '127.0.0.1:7'] }") ==
         "1:33 data.listen[1]: a text (not shown) -> each address once");
   CHECK(top("data: { listen: ['127.0.0.1:0', '127.0.0.1:0'] }").empty());
+  // One family, one port, and one of them every address; the two families go together.
+  CHECK(top("data: { listen: ['0.0.0.0:7', '127.0.0.1:7'] }") ==
+        "1:31 data.listen[1]: 127.0.0.1:7 -> an address that 0.0.0.0:7 does not take");
+  CHECK(top("data: { listen: ['[::1]:7', '[::]:7'] }") ==
+        "1:29 data.listen[1]: [::]:7 -> an address that [::1]:7 does not take");
+  CHECK(top("data: { listen: ['0.0.0.0:7', '[::]:7'] }").empty());
+  CHECK(top("data: { listen: ['[::]:7', '127.0.0.1:7'] }").empty());
   CHECK(top("data: { listen: [] }") == "1:17 data.listen: [] -> at least one address");
   CHECK(top("admin: { listen: '0.0.0.0:9901' }") ==
         "1:18 admin.listen: 0.0.0.0:9901 -> a loopback address, or admin.token_file beside it");
@@ -321,6 +330,31 @@ TEST_CASE("a problem without a place or a key says so by leaving them out") {
         "a.yaml:3:4: k: found x, expected y");
 }
 
+TEST_CASE("an endpoint that is certainly one of the gateway's own listeners is refused") {
+  const std::string listens =
+      "data: { listen: ['0.0.0.0:7', '[::1]:8'] }\nadmin: { listen: '127.0.0.1:9' }\n"
+      "observe: { listen: '[::]:10' }\n";
+  const auto said = [&](const std::string& endpoint) {
+    return short_errors(listens +
+                        "models: { m: { match: [{ path_prefix: / }], stable: { version: v1, "
+                        "endpoints: [\"http://" +
+                        endpoint + "\"] } } }");
+  };
+  for (const auto* own :
+       {"127.0.0.1:7", "127.9.9.9:7", "0.0.0.0:7", "localhost:7", "[::ffff:127.0.0.1]:7", "[::1]:8",
+        "localhost:8", "a.localhost:7", "[::]:8", "127.0.0.1:9", "0.0.0.0:9", "127.0.0.1:10",
+        "[::1]:10", "localhost:10", "LOCALHOST:9"}) {
+    INFO(own);
+    CHECK(said(own).find("of this gateway -> the address of a model's server") !=
+          std::string::npos);
+  }
+  for (const auto* other : {"127.0.0.1:8", "[::1]:7", "127.0.0.2:9", "10.0.0.1:9", "[::1]:9",
+                            "model.example:7", "localhost:11", "10.0.0.1:7"}) {
+    INFO(other);
+    CHECK(said(other).empty());
+  }
+}
+
 TEST_CASE("a reload may not change where the gateway listens and keeps its state") {
   const auto changed = [](const std::string& lines) {
     const auto current = config::load(good);
@@ -334,12 +368,12 @@ TEST_CASE("a reload may not change where the gateway listens and keeps its state
   CHECK(changed("data: { listen: '0.0.0.0:8081' }") == Keys{"data.listen"});
   CHECK(changed("data: { workers: 3 }") == Keys{"data.workers"});
   CHECK(changed("state_dir: /x") == Keys{"state_dir"});
-  CHECK(changed("admin: { listen: '127.0.0.1:1', token_file: /t }") ==
+  CHECK(changed("admin: { listen: '127.0.0.1:7', token_file: /t }") ==
         Keys{"admin.listen", "admin.token_file"});
   CHECK(changed("admin: { url: 'http://a' }") == Keys{"admin.url"});
   CHECK(changed("notify: [{ kind: log }]").empty());
   CHECK(changed("admin: { allowed_hosts: [gateway.example] }") == Keys{"admin.allowed_hosts"});
-  CHECK(changed("observe: { listen: '127.0.0.1:1' }") == Keys{"observe.listen"});
+  CHECK(changed("observe: { listen: '127.0.0.1:7' }") == Keys{"observe.listen"});
   CHECK(changed("access_log: { path: /l }") == Keys{"access_log.path"});
   const auto more = config::load(under_model(v2));
   REQUIRE(more.ok());

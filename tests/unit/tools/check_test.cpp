@@ -83,7 +83,8 @@ TEST_CASE("with --json the same is one object") {
       check(good.path(), true).text ==
       R"({"file":")" + good.path() +
           R"(","ok":true,"errors":[],"warnings":[],"models":[)"
-          R"({"name":"a","stable":"a_v1","canary":"a_v2","rollout_percentage":12.5,"starts_at":12.5},)"
+          R"({"name":"a","stable":"a_v1","canary":"a_v2","rollout_percentage":12.5,)"
+          R"("starts_at":12.5},)"
           R"({"name":"b","stable":"b_v1"}]})"
           "\n");
   const TempFile bad(file + "\"c\\n\": 1\n");
