@@ -26,7 +26,7 @@ std::string advice(int error) {
       return "; the system is out of descriptors: raise fs.file-max, or end what holds them";
     case EAGAIN:
       return "; a thread could not be started: raise the limit of threads (ulimit -u, TasksMax=, "
-             "pids.max), or lower data.workers";
+             "pids.max) or of memory (ulimit -v), or lower data.workers";
     case ENOSPC:
       return "; an epoll set is full: raise fs.epoll.max_user_watches";
     case ENOMEM:
