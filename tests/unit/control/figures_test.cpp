@@ -151,13 +151,14 @@ TEST_CASE("the journal keeps figures, replaces them, and keeps the latest when t
   };
   {
     auto opened = store::Journal::open(dir.path());
-    REQUIRE(opened);
-    opened->journal->save_figures({row(1, 5), row(2, 6)}, [](const auto& saved) { CHECK(saved); });
-    opened->journal->save_figures({row(2, 7)}, [](const auto& saved) { CHECK(saved); });
+    REQUIRE(opened.has_value());
+    opened->journal->save_figures({row(1, 5), row(2, 6)},
+                                  [](const auto& saved) { CHECK(saved.has_value()); });
+    opened->journal->save_figures({row(2, 7)}, [](const auto& saved) { CHECK(saved.has_value()); });
   }
   {
     auto opened = store::Journal::open(dir.path());
-    REQUIRE(opened);
+    REQUIRE(opened.has_value());
     REQUIRE(opened->figures.size() == 2);
     CHECK(opened->figures[1].requests == 7);
     CHECK(opened->figures[1].outcomes == "ok=4");
@@ -166,9 +167,9 @@ TEST_CASE("the journal keeps figures, replaces them, and keeps the latest when t
     std::vector<store::FigureRow> many;
     for (std::uint32_t phase = 3; phase < store::figure_capacity + 10; ++phase)
       many.push_back(row(phase, 1));
-    opened->journal->save_figures(many, [](const auto& saved) { CHECK(saved); });
+    opened->journal->save_figures(many, [](const auto& saved) { CHECK(saved.has_value()); });
   }
   auto opened = store::Journal::open(dir.path());
-  REQUIRE(opened);
+  REQUIRE(opened.has_value());
   CHECK(opened->figures.size() == store::figure_capacity);
 }
