@@ -17,6 +17,10 @@ class Clock {
   virtual ~Clock() = default;
   virtual MonoTime mono() const = 0;
   virtual WallTime wall() const = 0;
+  /// Time in which the process did not run, as far as this clock's mono() leaves it out.
+  virtual Duration paused() const { return {}; }
+  /// What threads compare with each other's: nothing is left out of it.
+  MonoTime shared() const { return mono() + paused(); }
 };
 
 class SystemClock final : public Clock {
@@ -30,13 +34,20 @@ class ManualClock final : public Clock {
  public:
   MonoTime mono() const override { return mono_; }
   WallTime wall() const override { return wall_; }
+  Duration paused() const override { return paused_; }
   void advance(Duration by) {
     mono_ += by;
+    wall_ += by;
+  }
+  /// The process does not run for so long.
+  void pause(Duration by) {
+    paused_ += by;
     wall_ += by;
   }
 
  private:
   MonoTime mono_{std::chrono::hours(1)};
+  Duration paused_{};
   WallTime wall_{std::chrono::seconds(1'700'000'000)};
 };
 

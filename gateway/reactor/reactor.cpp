@@ -1,5 +1,6 @@
 #include "reactor/reactor.hpp"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +22,13 @@ Socket& socket_of(const epoll_event& event) { return *static_cast<Socket*>(event
 
 }  // namespace
 
-Reactor::Reactor() : now_(std::chrono::steady_clock::now()), wheel_(now_) {
+const base::Clock& system_clock() {
+  static const base::SystemClock clock;
+  return clock;
+}
+
+Reactor::Reactor(const base::Clock& clock)
+    : clock_(clock), time_(clock.mono()), now_(time_.clock()), wheel_(now_) {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
   try {
@@ -38,7 +45,7 @@ Reactor::~Reactor() {
   ::close(epoll_);
 }
 
-void Reactor::read_clock() { now_ = std::chrono::steady_clock::now(); }
+void Reactor::read_clock(base::Duration rest) { now_ = time_.read(clock_.mono(), rest); }
 
 bool Reactor::add(Socket& socket, int fd) {
   hold(socket, fd);
@@ -88,6 +95,16 @@ void Reactor::note(Socket& socket, std::uint32_t events) {
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) socket.writable_ = true;
 }
 
+bool Reactor::look(Socket& socket) {
+  // poll(2) and epoll(7) say it with the same bits.
+  static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLRDHUP == EPOLLRDHUP);
+  pollfd asked{socket.fd_, POLLIN | POLLOUT | POLLRDHUP, 0};
+  if (!socket.open() || ::poll(&asked, 1, 0) != 1) return false;
+  const bool readable = socket.readable_, writable = socket.writable_, hung_up = socket.hung_up_;
+  note(socket, static_cast<std::uint32_t>(asked.revents));
+  return readable != socket.readable_ || writable != socket.writable_ || hung_up != socket.hung_up_;
+}
+
 void Reactor::dispatch(Socket& socket) {
   if (!socket.owner) return;  // closed earlier in this batch
   read_clock();
@@ -123,9 +140,9 @@ void Reactor::free_retired() {
 void Reactor::run() {
   std::array<epoll_event, 256> events;
   while (!stopped_) {
-    read_clock();
     const int timeout = yielded_.empty() ? wheel_.wait_ms(now_) : 0;
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
+    read_clock(timeout < 0 ? base::Duration::max() : std::chrono::milliseconds(timeout));
     const std::span batch(events.data(), static_cast<std::size_t>(std::max(count, 0)));
     for (const epoll_event& event : batch) note(socket_of(event), event.events);
     for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/running_time.hpp"
 #include "reactor/inbox.hpp"
 #include "reactor/socket.hpp"
 #include "reactor/timer_wheel.hpp"
@@ -25,9 +26,13 @@ class Resumable {
   ~Resumable() = default;
 };
 
+/// The system's, for those who are given no other.
+const base::Clock& system_clock();
+
 class Reactor {
  public:
-  Reactor();
+  /// `clock` outlives it.
+  explicit Reactor(const base::Clock& clock = system_clock());
   ~Reactor();
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
@@ -40,6 +45,9 @@ class Reactor {
   void hold(Socket& socket, int fd);
   /// False: the epoll set is full.
   bool watch(Socket& socket);
+  /// Asks the kernel how the socket is at this moment, whatever events have told, before something
+  /// is given up for it. True: there is news.
+  static bool look(Socket& socket);
   /// Closes the descriptor; events of this batch that are still to come for it are not delivered.
   void close(Socket& socket);
   /// Closes it with a reset instead of an orderly end.
@@ -53,8 +61,17 @@ class Reactor {
   /// Calls resumable.on_resume() after this batch of events, before the next wait.
   void yield(Resumable& resumable) { yielded_.push_back(&resumable); }
 
-  /// The time of the event that is being handled: the clock is read once per event.
+  /// The time of the event that is being handled: the clock is read once per event. Time in which
+  /// the process did not run is left out.
   MonoTime now() const { return now_; }
+  /// The same with nothing left out: what other threads compare.
+  MonoTime shared_now() const { return time_.clock(); }
+  base::Duration paused() const { return time_.paused(); }
+  /// When a noticeable pause of the process last ended, by now(); MonoTime{}: there was none.
+  MonoTime resumed_at() const { return time_.resumed_at(); }
+  bool paused_within(base::Duration last) const {
+    return resumed_at() != MonoTime{} && now() - resumed_at() < last;
+  }
   TimerWheel& wheel() { return wheel_; }
   Inbox& inbox() { return inbox_; }
 
@@ -69,15 +86,17 @@ class Reactor {
     void* object;
     void (*destroy)(void*);
   };
-  void note(Socket& socket, std::uint32_t events);
+  static void note(Socket& socket, std::uint32_t events);
   void dispatch(Socket& socket);
   static void prefetch(std::span<const epoll_event> coming);
   void after_batch();
   void free_retired();
-  void read_clock();
+  void read_clock(base::Duration rest = {});
 
   int epoll_ = -1;
   bool stopped_ = false;
+  const base::Clock& clock_;
+  base::RunningTime time_;
   MonoTime now_;
   TimerWheel wheel_;
   Inbox inbox_;

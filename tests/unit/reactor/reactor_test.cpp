@@ -9,6 +9,8 @@
 #include <string>
 #include <thread>
 
+#include "support/jumping_clock.hpp"
+
 namespace canary::reactor {
 namespace {
 
@@ -285,6 +287,46 @@ TEST_CASE("A call may post further calls") {
   Limit limit(reactor);
   run(reactor, [&] { reactor.inbox().post([&] { reactor.stop(); }); });
   CHECK_FALSE(limit.reached);
+}
+
+TEST_CASE("A jump of the clock is a pause: no timer fires for it, and the shared time has it") {
+  test::JumpingClock clock;
+  Reactor reactor(clock);
+  Limit limit(reactor);
+  Alarm alarm;
+  bool fired = false;
+  alarm.then = [&] { fired = true; };
+  reactor.wheel().arm(alarm, reactor.now() + 1min);
+  const MonoTime before = reactor.now(), shared_before = reactor.shared_now();
+  Alarm soon;
+  soon.then = [&] { reactor.stop(); };
+  run(reactor, [&] {
+    clock.jump(1h);
+    reactor.wheel().arm(soon, reactor.now() + 300ms);
+  });
+  CHECK_FALSE(limit.reached);
+  CHECK_FALSE(fired);
+  CHECK(reactor.now() - before < 1min);
+  CHECK(reactor.shared_now() - shared_before > 1h);
+  CHECK(reactor.paused() > 59min);
+  CHECK(reactor.paused_within(1min));
+}
+
+TEST_CASE_METHOD(OneSocket, "A look finds what no event has told yet, and finds it once") {
+  REQUIRE(reactor.add(socket, pair.inner));
+  char bytes[8];
+  CHECK(socket.receive(bytes).status == IoStatus::again);
+  CHECK_FALSE(Reactor::look(socket));
+  pair.write("hello");
+  CHECK(Reactor::look(socket));
+  CHECK(socket.readable());
+  CHECK_FALSE(Reactor::look(socket));
+  CHECK(socket.receive(bytes).bytes == 5);
+  ::shutdown(pair.outer, SHUT_RDWR);
+  CHECK(Reactor::look(socket));
+  CHECK(socket.hung_up());
+  Socket closed;
+  CHECK_FALSE(Reactor::look(closed));
 }
 
 TEST_CASE("Whoever is told first knows what the batch says of every socket") {
