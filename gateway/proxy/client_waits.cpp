@@ -16,11 +16,12 @@ void ClientWaits::turn(bool waits, MonoTime now) {
 
 // While the client takes nothing of an answer, nothing is read from the version: that it has given
 // up shows later, behind the bytes it had sent before. There are none of these left when it is the
-// version that is mostly waited for.
+// version that is mostly waited for; where memory for so many bytes is short, that takes seconds.
 bool ClientWaits::stalled(MonoTime now) const {
   if (waits_ && now - since_ >= patience) return true;
   if (stalled_until_ == MonoTime{}) return false;
-  return for_version_ < patience || 2 * for_version_ < now - stalled_until_;
+  const Duration at_least = answering_ ? whole_exchange : patience;
+  return for_version_ < at_least || 2 * for_version_ < now - stalled_until_;
 }
 
 bool ClientWaits::most_of(const Mark& part, Duration at_least, MonoTime now) const {

@@ -40,9 +40,15 @@ class ClientWaits {
   void dispatched(MonoTime now) {
     whole_ = leg_ = {now, total(now)};
     stalled_until_ = MonoTime{};
+    answering_ = false;
   }
+  MonoTime dispatched_at() const { return whole_.at; }
   /// The answer's head has come.
-  void answer_began(MonoTime now) { leg_ = {now, total(now)}; }
+  void answer_began(MonoTime now) {
+    leg_ = {now, total(now)};
+    stalled_until_ = MonoTime{};
+    answering_ = true;
+  }
   /// The version was waited for, with everything read that it had sent, since `from` and until now.
   void version_waited_for(MonoTime from, MonoTime now) { for_version_ += now - from; }
 
@@ -65,7 +71,7 @@ class ClientWaits {
   Mark whole_, leg_;          // since the request was dispatched; of the request or the answer
   MonoTime stalled_until_{};  // when a wait of `patience` or longer last ended
   Duration for_version_{};    // that the version was waited for since then
-  bool waits_ = true;
+  bool waits_ = true, answering_ = false;
 };
 
 }  // namespace canary::proxy

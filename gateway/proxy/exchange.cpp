@@ -32,11 +32,11 @@ Exchange::Exchange(Session& session)
     : session_(session),
       worker_(session.worker()),
       table_(worker_.table()),
-      record_(worker_.index(), worker_.reactor().now()) {
-  session_.watch(&record_);
+      record_(worker_.index(), worker_.reactor().now(), worker_.reactor().paused()) {
+  session_.watch(&record_, &upstream_);
 }
 
-Exchange::~Exchange() { session_.watch(nullptr); }
+Exchange::~Exchange() { session_.watch(nullptr, nullptr); }
 
 reactor::Task<bool> Exchange::serve(Session& session) {
   Exchange self(session);
@@ -270,7 +270,7 @@ reactor::Task<Exchange::Reached> Exchange::reach_version() {
   EndpointChoice choice(*version_, {model_->settings.health.eject_after_failures, stand_in},
                         {pool, worker_.random(), worker_.index()});
   connect_error_ = EHOSTUNREACH;
-  endpoint_ = choice.next(worker_.reactor().now());
+  endpoint_ = choice.next(worker_.reactor().shared_now());
   while (endpoint_) {
     if (!retried_ && choice.in_use()) upstream_ = pool.take(endpoint_->id);
     if (upstream_) {
@@ -278,10 +278,10 @@ reactor::Task<Exchange::Reached> Exchange::reach_version() {
       co_return parse() ? Reached::connected : Reached::failed;
     }
     connect_error_ = co_await connect(*endpoint_);
-    choice.ended(connect_error_, worker_.reactor().now());
+    choice.ended(connect_error_, worker_.reactor().shared_now());
     // What had taken it out may have taken out all of the model's. Or the canary would be charged
     // with the rest of its back-off, while stable, which nobody stands in for, is back at once.
-    if (choice.brought_back()) pool.hasten(*model_, worker_.reactor().now());
+    if (choice.brought_back()) pool.hasten(*model_, worker_.reactor().shared_now());
     const bool gone = connect_error_ == ETIMEDOUT && session_.client_gone();
     if (gone || connect_error_ == ECANCELED) co_return Reached::client_gone;
     const bool in_force = table_ == worker_.table();
@@ -291,9 +291,9 @@ reactor::Task<Exchange::Reached> Exchange::reach_version() {
       co_return Reached::table_changed;
     }
     const bool withdrawn = pool.find(endpoint_->id) == nullptr;
-    endpoint_ = choice.next(worker_.reactor().now());
+    endpoint_ = choice.next(worker_.reactor().shared_now());
     if (in_force || (!endpoint_ && !withdrawn)) continue;
-    if (endpoint_) choice.ended(ECANCELED, worker_.reactor().now());
+    if (endpoint_) choice.ended(ECANCELED, worker_.reactor().shared_now());
     co_return Reached::table_changed;
   }
   all_out_ = choice.all_out();
@@ -325,8 +325,11 @@ bool Exchange::fail_over() {
                                                      : Outcome::connect_error;
   if (has_stand_in()) {
     // Resolvers start late and lose packets: that is not the version's yet.
-    const bool nameless = version_->endpoints.empty() &&
-                          now - version_->stats->requests->nameless_since() < nameless_grace;
+    const bool nameless =
+        version_->endpoints.empty() &&
+        (worker_.reactor().shared_now() - version_->stats->requests->nameless_since() <
+             nameless_grace ||
+         worker_.reactor().paused_within(nameless_grace));
     record_.finish(nameless ? Outcome::gateway_error : outcome, now, 0, 0);
     version_->stats->requests->at(worker_.index()).failovers.add();
     failover_ = true;

@@ -151,9 +151,11 @@ bool Exchange::delivered(MonoTime now) {
   return keep_alive_;
 }
 
-// The version ended the exchange. Whoever kept it waiting is who ended it.
+// The version ended the exchange. Whoever kept it waiting is who ended it: its client, or the
+// gateway itself, in a pause of its process.
 Outcome Exchange::ended_by_version(Outcome outcome, MonoTime now) const {
-  return upload_refused_ || record_.client_caused_end(now) ? Outcome::client_abort : outcome;
+  if (upload_refused_ || record_.client_caused_end(now)) return Outcome::client_abort;
+  return worker_.kept_waiting(record_.dispatched_at()) ? Outcome::gateway_error : outcome;
 }
 
 // The response cannot be completed: the client must not take it for whole. One that leaves in the

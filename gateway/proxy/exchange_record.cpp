@@ -70,7 +70,7 @@ void ExchangeRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t 
   outcome_ = outcome;
   stats::Observation seen;
   seen.outcome = outcome;
-  seen.at = now;
+  seen.at = now + paused_;
   seen.code = status_;
   const bool error = stats::is_version_error(outcome) || (status_ && model_->error_code(status_));
   seen.error = error && !excused_;
@@ -113,7 +113,7 @@ void ExchangeRecord::check_age(MonoTime now) {
   if (!counted_trigger_ && age(now) > bounds.trigger) {
     counted_trigger_ = true;
     stats::record_slow_trigger(cell);
-    version_->stats->requests->at(worker_).note_failure(now);
+    version_->stats->requests->at(worker_).note_failure(now + paused_);
   }
 }
 

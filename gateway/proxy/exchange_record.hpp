@@ -16,8 +16,9 @@ namespace canary::proxy {
 
 class ExchangeRecord {
  public:
-  ExchangeRecord(std::size_t worker, MonoTime start)
-      : worker_(worker), start_(start), client_(start) {}
+  /// `paused`: what the times that it is told leave out, before those of other threads.
+  ExchangeRecord(std::size_t worker, MonoTime start, Duration paused = {})
+      : worker_(worker), start_(start), paused_(paused), client_(start) {}
   ~ExchangeRecord();
   ExchangeRecord(const ExchangeRecord&) = delete;
   ExchangeRecord& operator=(const ExchangeRecord&) = delete;
@@ -62,6 +63,7 @@ class ExchangeRecord {
   void check_age(MonoTime now);
 
   MonoTime start() const { return start_; }
+  MonoTime dispatched_at() const { return client_.dispatched_at(); }
   std::uint16_t status() const { return status_; }
   stats::Outcome outcome() const { return outcome_; }
   const traffic::Model* model() const { return model_; }
@@ -79,6 +81,7 @@ class ExchangeRecord {
 
   std::size_t worker_;
   MonoTime start_;
+  Duration paused_;
   const traffic::Model* model_ = nullptr;  // pinned by the exchange
   const traffic::Version* version_ = nullptr;
   const traffic::Version* in_flight_ = nullptr;

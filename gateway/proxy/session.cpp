@@ -181,9 +181,20 @@ void Session::on_timer(MonoTime now) {
   if (!parked_ || yielded_) return;
   watch_client();
   if (shut_down_ || now >= deadline_)
-    resume(shut_down_ ? Woken::shutdown : Woken::expired);
+    resume(due());
   else
     arm();
+}
+
+// What has come is read before it is given up: after a pause of the process, or a long batch of
+// events, answers and deadlines are due together. Once for each deadline, or a busy connection
+// would have none.
+Woken Session::due() {
+  if (shut_down_) return Woken::shutdown;
+  if (std::exchange(looked_for_, deadline_) == deadline_) return Woken::expired;
+  const bool clients = reactor::Reactor::look(client_);
+  const bool upstreams = upstream_ && *upstream_ && reactor::Reactor::look((*upstream_)->socket);
+  return clients || upstreams ? Woken::event : Woken::expired;
 }
 
 void Session::resume(Woken why) {

@@ -69,8 +69,12 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   /// come that a reset could answer.
   void part() { parted_ = true; }
 
-  /// The record whose age is watched while the session waits; nullptr for none.
-  void watch(ExchangeRecord* record) { record_ = record; }
+  /// The record whose age is watched while the session waits, and where the exchange keeps its
+  /// upstream; nullptr for none.
+  void watch(ExchangeRecord* record, const UpstreamLease* upstream) {
+    record_ = record;
+    upstream_ = upstream;
+  }
 
   /// The worker drains: an idle connection closes soon. `now`: it ends at once, whatever it does.
   void drain();
@@ -98,6 +102,7 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   void park(std::coroutine_handle<> handle, MonoTime deadline, bool for_reply);
   void yield(std::coroutine_handle<> handle, MonoTime deadline);
   void arm();
+  Woken due();
   void watch_client();
   void resume(Woken why);
   void finish_if_done();
@@ -105,7 +110,9 @@ class Session final : reactor::SocketOwner, reactor::Timer, reactor::Resumable {
   Worker& worker_;
   std::coroutine_handle<> parked_;
   ExchangeRecord* record_ = nullptr;
+  const UpstreamLease* upstream_ = nullptr;
   MonoTime deadline_ = MonoTime::max();
+  MonoTime looked_for_{};  // the deadline for which the sockets were looked at
   reactor::Socket client_;
   reactor::Buffer in_, reply_;
   Woken woken_ = Woken::event;

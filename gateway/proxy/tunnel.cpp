@@ -114,7 +114,9 @@ Tunnel::End Tunnel::broken(MonoTime now) const {
     return {.outcome = Outcome::client_abort, .orderly = true};
   const bool silent = clients_turn_ && now - progress_at_ >= ClientWaits::patience;
   const bool by_client = up_.ended || silent || record_.client_caused_end(now);
-  return {.outcome = by_client ? Outcome::client_abort : Outcome::truncated};
+  if (by_client) return {.outcome = Outcome::client_abort};
+  const bool by_us = session_.worker().kept_waiting(record_.dispatched_at());
+  return {.outcome = by_us ? Outcome::gateway_error : Outcome::truncated};
 }
 
 // An upstream that takes no bytes is at fault, and so is a client; that nobody has anything to say,

@@ -67,7 +67,7 @@ UpstreamLease UpstreamPool::take(traffic::EndpointId endpoint) {
   while (!slot->idle.empty()) {
     UpstreamLease lease = pop(slot->idle);
     if (!slot->idle.empty()) base::prefetch(slot->idle.back().get(), sizeof *lease);
-    if (lease->idle_until <= reactor_.now() || lease->socket.hung_up()) continue;
+    if (lease->idle_until <= reactor_.shared_now() || lease->socket.hung_up()) continue;
     // Events tell what had happened when this batch of them began.
     const Pending pending = lease->socket.pending();
     if (pending == Pending::bytes) {
@@ -124,7 +124,7 @@ void UpstreamPool::put(UpstreamLease lease, base::Duration keep, std::size_t mos
   lease->socket.owner = this;
   lease->idle = true;
   --slot->in_flight;
-  lease->idle_until = reactor_.now() + keep;
+  lease->idle_until = reactor_.shared_now() + keep;
   lease->reused = true;  // from now on
   lease->sent_before = lease->socket.sent();
   slot->idle.push_back(std::move(lease));
@@ -156,7 +156,9 @@ void UpstreamPool::on_ready(reactor::Socket& socket) {
 
 void UpstreamPool::on_timer(reactor::MonoTime now) {
   bool any = false;
-  const auto is_over = [&](const UpstreamLease& lease) { return lease->idle_until <= now; };
+  const auto is_over = [shared = reactor_.shared_now()](const UpstreamLease& lease) {
+    return lease->idle_until <= shared;
+  };
   for (Slot& slot : slots_) {
     std::erase_if(slot.idle, is_over);
     any = any || !slot.idle.empty();

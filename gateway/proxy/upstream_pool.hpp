@@ -27,7 +27,7 @@ struct UpstreamConnection {
   bool idle = false;
   bool reused = false;             // it has carried a request before
   std::uint64_t sent_before = 0;   // bytes of earlier requests
-  reactor::MonoTime idle_until{};  // meaningful while idle
+  reactor::MonoTime idle_until{};  // by the shared time, as the server counts; while idle
 };
 
 class UpstreamPool;
@@ -72,7 +72,7 @@ class UpstreamPool final : reactor::SocketOwner, reactor::Timer {
   }
 
   /// Each of the model's endpoints that is ejected is tried by the next request: there is reason to
-  /// think that they are back.
+  /// think that they are back. `now`: the reactor's shared time, which ejections go by.
   void hasten(const traffic::Model& model, reactor::MonoTime now);
 
   /// An idle connection to the endpoint, the newest that is sound at this moment, or none.

@@ -16,6 +16,8 @@ constexpr base::Duration second = std::chrono::seconds(1);
 // itself the heap keeps it. That takes milliseconds.
 constexpr std::size_t crowd = 1000;
 constexpr base::Duration between_trims = std::chrono::seconds(30);
+// After a pause, what a server had sent before it gave up is read before its end shows.
+constexpr base::Duration pause_shows = second;
 
 }  // namespace
 
@@ -38,9 +40,11 @@ class Worker::Housekeeping final : public reactor::Timer {
 };
 
 Worker::Worker(std::size_t index, std::size_t workers,
-               std::shared_ptr<const traffic::RoutingTable> table, log::AccessLogWriter* access_log)
+               std::shared_ptr<const traffic::RoutingTable> table, log::AccessLogWriter* access_log,
+               const base::Clock& clock)
     : index_(index),
       workers_(workers),
+      reactor_(clock),
       upstreams_(reactor_),
       random_(base::random_seed()),
       current_(new LocalTable{std::move(table)}),
@@ -64,7 +68,7 @@ void Worker::install(std::shared_ptr<const traffic::RoutingTable> table) {
   // A canary that gets weight again is tried anew, not charged with a back-off from before.
   for (const traffic::Model& model : current_->table->models)
     if (model.canary_weight > 0 && !before->gives_weight(model.name, model.canary->name))
-      upstreams_.hasten(model, reactor_.now());
+      upstreams_.hasten(model, reactor_.shared_now());
   for (auto& listener : listeners_) listener->accept();  // the connection limit may have risen
 }
 
@@ -103,8 +107,12 @@ void Worker::end_requests(const std::string& model, const std::string& version) 
   for_each_session([&](Session& session) { session.end_request(model, version); });
 }
 
+bool Worker::kept_waiting(MonoTime since) const {
+  return reactor_.paused_within(pause_shows) && since <= reactor_.resumed_at();
+}
+
 base::WallTime Worker::wall() const {
-  return base::WallTime(reactor_.now().time_since_epoch() + wall_offset_);
+  return base::WallTime(reactor_.shared_now().time_since_epoch() + wall_offset_);
 }
 
 std::string_view Worker::date() {

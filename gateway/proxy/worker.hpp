@@ -39,7 +39,7 @@ struct alignas(64) WorkerCounters {
 class Worker {
  public:
   Worker(std::size_t index, std::size_t workers, std::shared_ptr<const traffic::RoutingTable> table,
-         log::AccessLogWriter* access_log);
+         log::AccessLogWriter* access_log, const base::Clock& clock = reactor::system_clock());
   ~Worker();
 
   void add_listener(int fd) { listeners_.push_back(std::make_unique<Listener>(*this, fd)); }
@@ -88,6 +88,10 @@ class Worker {
   base::TextBuffer scratch;  // heads are built here
   std::string text;          // a refusal's message
   std::string line;          // an access-log line
+
+  /// Whether a server that was asked at `since` may have lost patience with the gateway itself: the
+  /// process was paused meanwhile, and has gone on only just now.
+  bool kept_waiting(MonoTime since) const;
 
   /// The Date header's value, made once per second.
   std::string_view date();

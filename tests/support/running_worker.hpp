@@ -79,8 +79,9 @@ inline Recorded recorded(const stats::VersionStats& stats) {
 
 class RunningWorker {
  public:
-  explicit RunningWorker(config::Config config, base::BasisPoints weight = 0)
-      : config(std::move(config)), worker_(0, 1, table(weight), nullptr) {
+  explicit RunningWorker(config::Config config, base::BasisPoints weight = 0,
+                         const base::Clock& clock = reactor::system_clock())
+      : config(std::move(config)), worker_(0, 1, table(weight), nullptr, clock) {
     const int fd = reactor::listen_tcp(reactor::numeric_address("127.0.0.1", 0), true).value();
     port = reactor::bound_port(fd);
     worker_.add_listener(fd);

@@ -73,8 +73,12 @@ TEST_CASE("A stall is remembered until it is the version that is mostly waited f
   CHECK_FALSE(Waits().version(5s).client(1s).version(200ms).ended_by_client());
   // What the version sent before it gave up is still on its way, however long that takes.
   CHECK(Waits().answer().version(5s).client(1s).flows(3s).ended_by_client());
-  CHECK(Waits().answer().version(5s).client(1s).flows(3s).version(2s).ended_by_client());
-  CHECK_FALSE(Waits().answer().version(5s).client(1s).flows(3s).version(3s).ended_by_client());
+  CHECK(Waits().answer().version(9s).client(1s).version(4s).ended_by_client());
+  CHECK_FALSE(Waits().answer().version(9s).client(1s).version(5s).ended_by_client());
+  CHECK(Waits().answer().version(9s).client(1s).flows(6s).version(5s).ended_by_client());
+  CHECK_FALSE(Waits().answer().version(9s).client(1s).flows(6s).version(6s).ended_by_client());
+  // A stall of the upload is none of the answer's.
+  CHECK_FALSE(Waits().version(5s).client(1s).answer().ended_by_client());
   // A later exchange on another connection begins anew.
   Waits again;
   again.client(1s).waits.dispatched(again.now);
