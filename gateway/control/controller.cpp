@@ -15,6 +15,8 @@ namespace {
 
 // A failure that was seen longer ago than this did not decide what a tick decides.
 constexpr auto last_tick_window = std::chrono::seconds(2);
+// A shorter pause is no news.
+constexpr auto told_from = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -43,10 +45,12 @@ struct Controller::Impl {
   boost::asio::steady_timer timer;
   bool draining = false;
   base::MonoTime next_checkpoint{};
+  base::Duration told_paused{};
 
   const config::Model* model(const std::string& name) const;
   void settle_memory(const config::Config& config);
   void tick();
+  void tell_of_pause();
   void tick_later();
   void age_promoted(const config::Model& model, base::MonoTime now);
   base::Duration elapsed(Rollout& rollout, const config::Model& model, base::MonoTime now);
@@ -108,9 +112,18 @@ void Controller::Impl::settle_memory(const config::Config& config) {
   }
 }
 
+/// What is timed goes on as if the process had run; people may wonder why nothing was answered.
+void Controller::Impl::tell_of_pause() {
+  const base::Duration paused = core.parts.clock.paused();
+  const base::Duration last = paused - std::exchange(told_paused, paused);
+  if (last < told_from) return;
+  log::warn("process_paused", {{"seconds", std::chrono::duration<double>(last).count()}});
+}
+
 void Controller::Impl::tick() {
   if (!core.publisher.table()) return;
   const auto now = core.parts.clock.mono();
+  tell_of_pause();
   core.probes.tick();
   core.endpoints.tick();
   core.measure.tick(*core.publisher.table(), now);
@@ -124,11 +137,12 @@ void Controller::Impl::tick() {
     const base::Duration since = elapsed(rollout, model, now);
     looks.emplace_back(&model, since);
     if (rollout.weight().effective == 0) continue;
-    const auto failed = core.measure.last_failure(model);
+    const base::Duration ago = core.parts.clock.shared() - core.measure.last_failure(model);
+    const bool just_now = ago > base::Duration::zero() && ago < last_tick_window;
     measurements.push_back({key,
                             {core.measure.criteria(model), since, core.measure.stable(model),
                              core.measure.warming_up(model)},
-                            failed > now - last_tick_window && failed < now ? failed : now});
+                            just_now ? now - ago : now});
   }
   runner.measured(measurements);
   for (const auto& [model, since] : looks) prover.tick(*model, since, now);
@@ -277,6 +291,7 @@ void Controller::start(const config::Config& config, std::string text, bool fall
   }
   impl.adopter.adopt(candidate, [&impl, on_ready = std::move(on_ready)](const Outcome&) {
     if (impl.core.parts.watch_file) impl.watcher.start();
+    impl.told_paused = impl.core.parts.clock.paused();
     impl.tick_later();
     if (on_ready) on_ready();
     // The file may have changed since it was read, and a fallback's problem is told in full.

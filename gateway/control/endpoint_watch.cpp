@@ -107,7 +107,7 @@ void EndpointWatch::follow(std::shared_ptr<const traffic::RoutingTable> table) {
 }
 
 void EndpointWatch::tick() {
-  const auto now = clock_.mono();
+  const auto now = clock_.shared();
   for_each([&](const Place& place) {
     count(place);
     Known& known = known_[{place.model.name, place.version.name, place.endpoint.id.serial}];
@@ -186,7 +186,7 @@ EndpointView EndpointWatch::view_of(const Place& place) const {
   const auto [model, version, endpoint] = place;
   EndpointView view{endpoint.url, endpoint.address.to_string(), EndpointState::healthy, {}};
   const auto* probed = probes_.find(model, version, endpoint);
-  const Ejected out = ejected(model, endpoint, clock_.mono());
+  const Ejected out = ejected(model, endpoint, clock_.shared());
   if (probed != nullptr && !probed->verdict.healthy) {
     view.state = EndpointState::unhealthy;
     const bool mends = probed->problem.empty();

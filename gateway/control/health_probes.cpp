@@ -9,6 +9,8 @@ namespace {
 
 // Each takes a descriptor, for `health.timeout` at most.
 constexpr std::size_t most_under_way = 256;
+// A probe whose time was left out by more than this part of its timeout was not given it.
+constexpr int paused_for_long = 4;
 // Between the first two probes after an outage of all; doubled for each that fails.
 constexpr base::Duration shortest_pause = std::chrono::milliseconds(250);
 
@@ -79,8 +81,9 @@ void HealthProbes::tick() {
 
 void HealthProbes::ask(const Key& key, Endpoint& endpoint) {
   endpoint.asked = true;
-  endpoint.asked_at = clock_.mono();
-  endpoint.next = endpoint.asked_at + part_of(endpoint.pause, 0.9, 1.1);
+  endpoint.asked_at = clock_.shared();
+  endpoint.paused_before = clock_.paused();
+  endpoint.next = clock_.mono() + part_of(endpoint.pause, 0.9, 1.1);
   ++under_way_;
   send_(endpoint.probe, [this, key, alive = std::weak_ptr(alive_)](base::Result<int> status) {
     if (!alive.lock()) return;
@@ -96,8 +99,14 @@ void HealthProbes::answered(const Key& key, const base::Result<int>& status) {
   endpoint.asked = false;
   // Our own lack of descriptors or ports: it was not asked at all.
   if (!status && status.error().source() != base::Source::upstream) return;
-  endpoint.problem = problem_of(status);
   const auto now = clock_.mono();
+  // We did not run meanwhile: its answer may have come in time.
+  const base::Duration paused = clock_.paused() - endpoint.paused_before;
+  if (!status && paused_for_long * paused >= endpoint.rules.timeout) {
+    endpoint.next = now;
+    return;
+  }
+  endpoint.problem = problem_of(status);
   if (!endpoint.fails()) store(endpoint.health->answered, endpoint.asked_at);
   ++(endpoint.fails() ? endpoint.failed : endpoint.succeeded);
   if (endpoint.fails() && endpoint.failing_since == base::MonoTime{}) fails_since(endpoint, now);
@@ -112,7 +121,8 @@ void HealthProbes::answered(const Key& key, const base::Result<int>& status) {
 
 void HealthProbes::fails_since(Endpoint& endpoint, base::MonoTime since) {
   endpoint.failing_since = since;
-  store(endpoint.health->failing_since, since);
+  store(endpoint.health->failing_since,
+        since == base::MonoTime{} ? since : since + clock_.paused());
 }
 
 void HealthProbes::publish(Endpoint& endpoint) {
@@ -144,7 +154,7 @@ void HealthProbes::look_at_outage(const std::string& model, const Endpoint& last
 // had failed for long before stays out.
 void HealthProbes::end_outage(const std::string& model, base::MonoTime began) {
   const auto now = clock_.mono();
-  for_each_of(model, [=](Endpoint& endpoint) {
+  for_each_of(model, [=, this](Endpoint& endpoint) {
     if (endpoint.failing_since == base::MonoTime{}) return;
     const config::Health& rules = endpoint.rules;
     if (endpoint.failing_since < began - 2 * (rules.interval + rules.timeout)) return;

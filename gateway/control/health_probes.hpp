@@ -41,10 +41,11 @@ class HealthProbes {
     std::string problem;  // of the last probe; empty when it succeeded
     bool fails() const { return !problem.empty(); }
     std::uint64_t succeeded = 0, failed = 0, changes = 0;
-    base::MonoTime next{}, asked_at{};
-    base::MonoTime failing_since{};  // as EndpointHealth has it
-    base::Duration pause{};  // between probes; the interval, but after an outage of all
-    bool asked = false;      // a probe is under way
+    base::MonoTime next{}, asked_at{};  // asked_at: by the shared time
+    base::Duration paused_before{};     // the clock's paused() when it was asked
+    base::MonoTime failing_since{};     // EndpointHealth has it by the shared time
+    base::Duration pause{};             // between probes; the interval, but after an outage of all
+    bool asked = false;                 // a probe is under way
   };
 
   /// Knows the table's endpoints from now on, and no other.
@@ -60,7 +61,7 @@ class HealthProbes {
   void ask(const Key& key, Endpoint& endpoint);
   void answered(const Key& key, const base::Result<int>& status);
   static void publish(Endpoint& endpoint);
-  static void fails_since(Endpoint& endpoint, base::MonoTime since);
+  void fails_since(Endpoint& endpoint, base::MonoTime since);
   template <class F>
   void for_each_of(const std::string& model, F&& f);
   void look_at_outage(const std::string& model, const Endpoint& last);

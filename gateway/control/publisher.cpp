@@ -23,7 +23,7 @@ void Publisher::mark(const traffic::RoutingTable* before) const {
     stats::RequestCells& cells = *version.stats->requests;
     const bool nameless = cells.nameless_since() != base::MonoTime{};
     if (version.endpoints.empty() == nameless) return;
-    cells.set_nameless_since(nameless ? base::MonoTime{} : clock_.mono());
+    cells.set_nameless_since(nameless ? base::MonoTime{} : clock_.shared());
   };
   for (const traffic::Model& model : table_->models) {
     look_at_names(model.stable);

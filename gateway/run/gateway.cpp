@@ -12,6 +12,7 @@
 
 #include "admin/listeners.hpp"
 #include "base/descriptors.hpp"
+#include "base/running_time.hpp"
 #include "base/version.hpp"
 #include "config/load.hpp"
 #include "control/controller.hpp"
@@ -211,7 +212,7 @@ class Gateway {
     own_version_.emplace(pool_->bound().front());
     controller_.emplace(control::Controller::Parts{
         .io = io_,
-        .clock = clock_,
+        .clock = control_clock_,
         .state_dir = *state_dir_,
         .latch = *latch_,
         .journal = *journal_.journal,
@@ -314,6 +315,8 @@ class Gateway {
 
   const RunOptions& options_;
   const base::SystemClock clock_;
+  // The controller's tick asks it four times a second.
+  const base::RunningClock control_clock_{clock_, std::chrono::milliseconds(250)};
   asio::io_context io_{1};
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
   asio::steady_timer drain_timer_{io_};

@@ -365,3 +365,31 @@ TEST_CASE("no more than 256 probes are under way at once", "[probes]") {
   f.probes.tick();
   CHECK(f.sent.size() == 257);
 }
+
+TEST_CASE_METHOD(Fixture, "a probe that fails in a pause of the process says nothing", "[probes]") {
+  publish();
+  const auto ask_again = [this] {
+    clock.advance(2s);
+    probes.tick();
+    return std::exchange(sent, {});
+  };
+  auto asked = ask_all();
+  clock.pause(1h);
+  for (auto& each : asked)
+    each.answer(base::Error("read: no answer in time", base::Source::upstream));
+  CHECK(first().failed == 0);
+  probes.tick();
+  REQUIRE(sent.size() == 3);  // asked again at once
+  for (auto& each : std::exchange(sent, {})) each.answer(200);
+  CHECK(first().succeeded == 1);
+  // An answer counts, whenever it is seen.
+  asked = ask_again();
+  clock.pause(1h);
+  for (auto& each : asked) each.answer(503);
+  CHECK(first().failed == 1);
+  // And so does a failure without a pause.
+  asked = ask_again();
+  for (auto& each : asked)
+    each.answer(base::Error("read: no answer in time", base::Source::upstream));
+  CHECK(first().failed == 2);
+}
