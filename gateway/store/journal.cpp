@@ -63,7 +63,6 @@ struct Journal::Impl {
   std::deque<Job> queue;
   bool ending = false;
   std::deque<Write> backlog;  // lowerings that failed, in order; every later write waits for them
-  std::deque<Read> reads;     // one at a time, when nothing else waits
   std::chrono::milliseconds pause;
   std::atomic<bool> healthy{true};
   std::thread thread;
@@ -76,12 +75,8 @@ struct Journal::Impl {
   void shorten_history(std::size_t rows);
   void perform(Write write);
   void perform(const Change& change) { change.done(change.work(database)); }
-  void perform(const Work& work) {
-    while (!reads.empty()) read_one();
-    work.done(work.work());
-  }
-  void perform(Read read) { reads.push_back(std::move(read)); }
-  void read_one();
+  void perform(const Work& work) { work.done(work.work()); }
+  void perform(const Read& read) { read.done(read_history(database, read.model, read.limit)); }
   base::Result<void> attempt(const Write& write);
   bool flush_backlog();
   void keep(Write write);
@@ -90,7 +85,7 @@ struct Journal::Impl {
 /// Takes what is queued; waits for work, or for the time of the next attempt.
 std::deque<Job> Journal::Impl::take() {
   std::unique_lock lock(mutex);
-  const auto awake = [this] { return ending || !queue.empty() || !reads.empty(); };
+  const auto awake = [this] { return ending || !queue.empty(); };
   if (backlog.empty())
     wake.wait(lock, awake);
   else
@@ -101,16 +96,14 @@ std::deque<Job> Journal::Impl::take() {
 void Journal::Impl::run() {
   for (;;) {
     auto jobs = take();
-    if (jobs.empty() && reads.empty() && !flush_backlog())
-      pause = std::min(pause * 2, options.longest_pause);
+    if (jobs.empty() && !flush_backlog()) pause = std::min(pause * 2, options.longest_pause);
     while (!jobs.empty()) {
       if (perform_together(jobs)) continue;
       std::visit([this](auto& work) { perform(std::move(work)); }, jobs.front());
       jobs.pop_front();
     }
-    if (!reads.empty()) read_one();
     const std::lock_guard lock(mutex);
-    if (ending && queue.empty() && reads.empty()) break;
+    if (ending && queue.empty()) break;
   }
   flush_backlog();
   for (auto& write : backlog)
@@ -126,12 +119,6 @@ base::Result<void> Journal::Impl::attempt(const Write& write) {
     log::error("state_not_durable", {{"error", result.error().message()}});
   if (result && !was_healthy) log::info("state_durable");
   return result;
-}
-
-void Journal::Impl::read_one() {
-  const Read read = std::move(reads.front());
-  reads.pop_front();
-  read.done(read_history(database, read.model, read.limit));
 }
 
 /// The writes at the front of the queue in one transaction, so that a decision waits for two syncs

@@ -102,8 +102,7 @@ class Journal {
   void perform(std::function<base::Result<void>()> work,
                std::function<void(base::Result<void>)> done);
 
-  /// The newest rows first; of one model, or of all when empty. Reads on the writer thread, one at
-  /// a time between the writes.
+  /// The newest rows first; of one model, or of all when empty. Reads on the writer thread.
   void history(std::string model, std::size_t limit,
                std::function<void(base::Result<std::vector<HistoryRow>>)> done);
 
