@@ -60,11 +60,13 @@ void CodeCounters::add(Outcome outcome, std::uint16_t code, std::uint64_t n) {
 }
 
 std::vector<base::Duration> exported_bounds(const LatencyBounds& bounds) {
-  std::vector<base::Duration> all{milliseconds(1),   microseconds(2500), milliseconds(5),
-                                  milliseconds(10),  milliseconds(25),   milliseconds(50),
-                                  milliseconds(100), milliseconds(250),  milliseconds(500),
-                                  seconds(1),        milliseconds(2500), seconds(5),
-                                  seconds(10),       seconds(30),        seconds(60)};
+  // Up to an hour: model servers answer in minutes, and a quantile beyond the last bound is lost.
+  std::vector<base::Duration> all{
+      milliseconds(1),   microseconds(2500), milliseconds(5),    milliseconds(10),
+      milliseconds(25),  milliseconds(50),   milliseconds(100),  milliseconds(250),
+      milliseconds(500), seconds(1),         milliseconds(2500), seconds(5),
+      seconds(10),       seconds(30),        seconds(60),        seconds(120),
+      seconds(300),      seconds(600),       seconds(1800),      seconds(3600)};
   for (const base::Duration exact : {bounds.slo, bounds.trigger})
     if (exact > base::Duration::zero()) all.push_back(exact);
   std::sort(all.begin(), all.end());

@@ -220,12 +220,14 @@ TEST_CASE("without an SLO latencies are sampled and nothing is slow", "[cells]")
 TEST_CASE("exported bounds hold the SLO and its trigger exactly, sorted and once", "[cells]") {
   for (const LatencyBounds bounds :
        {LatencyBounds{}, slo_of_total, LatencyBounds{100ms, 150ms, true},
-        LatencyBounds{123456us, 185184us, false}, LatencyBounds{90s, 135s, false}}) {
+        LatencyBounds{123456us, 185184us, false}, LatencyBounds{90s, 135s, false},
+        LatencyBounds{600s, 900s, false}, LatencyBounds{2h, 3h, false}}) {
     const auto all = exported_bounds(bounds);
     CHECK(all.size() <= BoundedHistogram::max_bounds);
     CHECK(std::adjacent_find(all.begin(), all.end(), std::greater_equal<>()) == all.end());
     CHECK(std::count(all.begin(), all.end(), base::Duration(1ms)) == 1);
-    CHECK(std::count(all.begin(), all.end(), base::Duration(60s)) == 1);
+    for (const base::Duration minutes : {60s, 120s, 300s, 600s, 3600s})
+      CHECK(std::count(all.begin(), all.end(), minutes) == 1);
     for (const auto exact : {bounds.slo, bounds.trigger})
       if (exact > 0s) CHECK(std::count(all.begin(), all.end(), exact) == 1);
     CHECK(std::count(all.begin(), all.end(), base::Duration(0)) == 0);
@@ -239,7 +241,7 @@ TEST_CASE("an exported bucket includes its upper bound, and the last takes the r
       std::find(bounds.begin(), bounds.end(), base::Duration(200ms)) - bounds.begin());
   histogram.add(bounds, 200ms);
   histogram.add(bounds, 200ms + 1ns);
-  histogram.add(bounds, 1h);
+  histogram.add(bounds, 1h + 1ns);
   CHECK(histogram.counts[slo].get() == 1);
   CHECK(histogram.counts[slo + 1].get() == 1);
   CHECK(histogram.counts[bounds.size()].get() == 1);
