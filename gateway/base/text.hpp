@@ -28,6 +28,13 @@ inline std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+/// A DNS name without the dot at its end. The dot makes the name absolute for the resolver; Host
+/// fields, certificates and hosts files name the same host without it (RFC 6066, 3).
+constexpr std::string_view without_final_dot(std::string_view name) {
+  if (name.size() > 1 && name.back() == '.') name.remove_suffix(1);
+  return name;
+}
+
 /// Calls f(element) for each comma-separated element, trimmed; empty elements are skipped.
 template <class F>
 void for_each_element(std::string_view list, F&& f) {

@@ -7,11 +7,12 @@
 #include <charconv>
 
 #include "base/text.hpp"
-#include "config/words.hpp"
+#include "config/host.hpp"
 
 namespace canary::config {
 namespace {
 
+constexpr std::size_t max_url = 2000;
 constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
 constexpr std::array<std::uint8_t, 16> unspecified_v6{};
@@ -33,25 +34,36 @@ std::optional<unsigned> parse_decimal(std::string_view text, unsigned most) {
   return value;
 }
 
-// host:port or [host]:port; the brackets are taken off. nullopt when the brackets do not fit.
+// The host with its brackets, and what stands behind the colon.
 struct HostPort {
   std::string_view host;
   std::optional<std::string_view> port;
-  bool bracketed = false;
 };
-std::optional<HostPort> split_host_port(std::string_view text) {
-  if (text.starts_with('[')) {
-    const std::size_t close = text.find(']');
-    if (close == std::string_view::npos) return {};
-    const std::string_view rest = text.substr(close + 1);
-    if (!rest.empty() && rest.front() != ':') return {};
-    HostPort out{text.substr(1, close - 1), {}, true};
-    if (!rest.empty()) out.port = rest.substr(1);
-    return out;
-  }
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return HostPort{text, {}};
-  return HostPort{text.substr(0, colon), text.substr(colon + 1)};
+
+HostPort split_host_port(std::string_view text) {
+  const std::size_t bracket = text.starts_with('[') ? text.find(']') : std::string_view::npos;
+  const std::size_t from = bracket == std::string_view::npos ? 0 : bracket;
+  const std::size_t colon = text.find(':', from);
+  if (colon == std::string_view::npos) return {text, {}};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+struct Authority {
+  std::string_view host;
+  std::optional<std::uint16_t> port;
+};
+
+// The authority of a URL, without user name. The error is what was expected.
+base::Result<Authority> split_authority(std::string_view text) {
+  const auto colons = std::count(text.begin(), text.end(), ':');
+  if (colons > 1 && !text.starts_with('[') && parse_ip(text))
+    return base::Error("an IPv6 address in brackets, such as [::1]");
+  const HostPort parts = split_host_port(text);
+  if (auto problem = host_problem(parts.host); !problem.empty()) return base::Error(problem);
+  if (!parts.port) return Authority{parts.host, {}};
+  const auto port = parse_decimal(*parts.port, 65535);
+  if (!port || *port == 0) return base::Error("a port 1..65535");
+  return Authority{parts.host, static_cast<std::uint16_t>(*port)};
 }
 
 }  // namespace
@@ -92,14 +104,15 @@ bool reaches(const std::array<std::uint8_t, 16>& ip, std::uint16_t port,
 
 base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   const base::Error error("a numeric address and a port, such as 0.0.0.0:8080 or [::1]:8080");
-  const auto parts = split_host_port(text);
-  if (!parts || !parts->port) return error;
-  const auto port = parse_decimal(*parts->port, 65535);
-  const auto ip = parse_ip(parts->host);
-  const bool has_colon = parts->host.find(':') != std::string_view::npos;
-  if (!port || !ip || has_colon != parts->bracketed) return error;
-  IpText host;
-  return ListenAddress{std::string(write_ip(*ip, host)), static_cast<std::uint16_t>(*port)};
+  auto [host, digits] = split_host_port(text);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto port = digits ? parse_decimal(*digits, 65535) : std::nullopt;
+  const auto ip = parse_ip(host);
+  const bool has_colon = host.find(':') != std::string_view::npos;
+  if (!port || !ip || has_colon != bracketed) return error;
+  IpText canonical;
+  return ListenAddress{std::string(write_ip(*ip, canonical)), static_cast<std::uint16_t>(*port)};
 }
 
 base::Result<AddressBlock> parse_address_block(std::string_view text) {
@@ -132,34 +145,36 @@ base::Result<EndpointUrl> parse_endpoint(std::string_view text) {
     if (rest.substr(end) != "/") return base::Error("http://host:port without path or query");
     rest = rest.substr(0, end);
   }
-  const auto parts = split_host_port(rest);
-  if (!parts) return error;
-  EndpointUrl out{base::lower(parts->host), 80};
-  if (parts->bracketed ? !is_host("[" + out.host + "]") : !is_dns_name(out.host)) return error;
-  if (parts->port) {
-    const auto port = parse_decimal(*parts->port, 65535);
-    if (!port || *port == 0) return base::Error("http://host:port with a port 1..65535");
-    out.port = static_cast<std::uint16_t>(*port);
-  }
-  return out;
+  const auto authority = split_authority(rest);
+  if (!authority) return base::Error("http://host:port with " + authority.error().message());
+  // A numeric address is kept without its brackets.
+  const std::string_view host = authority->host;
+  const bool bracketed = host.starts_with('[');
+  return EndpointUrl{base::lower(bracketed ? host.substr(1, host.size() - 2) : host),
+                     authority->port.value_or(80)};
 }
 
-bool is_web_url(std::string_view text) {
+base::Result<std::string> parse_web_url(std::string_view text) {
   const std::string_view scheme = text.starts_with("https://") ? "https://" : "http://";
-  if (!text.starts_with(scheme) || text.size() > 2000) return false;
-  const auto fits = [](char c) { return c > 0x20 && c < 0x7f && c != '#'; };
-  if (!std::all_of(text.begin(), text.end(), fits)) return false;
+  const base::Error error{std::string(web_url_rule)};
+  const auto visible = [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; };
+  if (!text.starts_with(scheme) || text.size() > max_url) return error;
+  if (text.find('#') != std::string_view::npos) return error;
+  if (!std::all_of(text.begin(), text.end(), visible)) return error;
   const std::string_view rest = text.substr(scheme.size());
-  const auto parts = split_host_port(rest.substr(0, rest.find_first_of("/?")));
-  if (!parts) return false;
-  const std::string host(parts->host);
-  if (parts->bracketed ? !is_host("[" + host + "]") : !is_dns_name(host)) return false;
-  const auto port = parts->port ? parse_decimal(*parts->port, 65535) : 80;
-  return port && *port != 0;
+  const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
+  if (rest.substr(0, end).find('@') != std::string_view::npos) return error;
+  if (const auto authority = split_authority(rest.substr(0, end)); !authority)
+    return base::Error(error.message() + "; with " + authority.error().message());
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (!std::all_of(rest.begin() + static_cast<std::ptrdiff_t>(end), rest.end(), is_ascii))
+    return base::Error(error.message() + "; other characters than ASCII's as %XX");
+  return base::Result<std::string>(boost::system::in_place_value, text);
 }
 
-bool is_base_url(std::string_view text) {
-  return text.find('?') == std::string_view::npos && is_web_url(text);
+base::Result<std::string> parse_base_url(std::string_view text) {
+  if (text.find('?') != std::string_view::npos) return base::Error(std::string(base_url_rule));
+  return parse_web_url(text);
 }
 
 bool ListenAddress::is_loopback() const {
@@ -182,7 +197,9 @@ bool AddressBlock::contains(const std::array<std::uint8_t, 16>& candidate) const
 }
 
 std::string EndpointUrl::authority() const {
-  const std::string shown = host.find(':') != std::string::npos ? "[" + host + "]" : host;
+  const std::string shown = host.find(':') != std::string::npos
+                                ? "[" + host + "]"
+                                : std::string(base::without_final_dot(host));
   return port == 80 ? shown : shown + ":" + std::to_string(port);
 }
 

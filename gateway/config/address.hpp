@@ -35,13 +35,13 @@ base::Result<AddressBlock> parse_address_block(std::string_view text);
 /// `http://host:port`, port 80 when it is left out; nothing behind it but `/`.
 base::Result<EndpointUrl> parse_endpoint(std::string_view text);
 
-/// `http://host[:port][/path][?query]` or https, in ASCII, at most 2000 bytes.
+/// `http://host[:port][/path][?query]` or https, in ASCII, at most 2000 bytes; as it stands.
 inline constexpr std::string_view web_url_rule =
     "an http or https URL, without user name and fragment";
-bool is_web_url(std::string_view text);
+base::Result<std::string> parse_web_url(std::string_view text);
 /// A URL that a path may be put behind.
 inline constexpr std::string_view base_url_rule =
     "an http or https URL, without user name, query and fragment";
-bool is_base_url(std::string_view text);
+base::Result<std::string> parse_base_url(std::string_view text);
 
 }  // namespace canary::config

@@ -84,18 +84,19 @@ enum class Kserve : std::uint8_t { none, v1, v2 };
 /// One way a request reaches a model. Every field that is set must match.
 struct Match {
   std::string path_prefix;  // matches whole segments: /a matches /a, /a/b, /a:predict, not /ab
-  std::string host;         // without port, lower case
+  std::string host;         // without port and final dot, lower case
   std::string header_name;
   std::string header_value;      // exact; meaningful with header_name
   Kserve kserve = Kserve::none;  // instead of path_prefix
   std::string served_name = {};  // the model's name in kserve's paths
 };
 
-/// http://host:port. `host` may be a name; names are resolved when the table is built.
+/// http://host:port. `host` may be a name; names are resolved when the table is built. A name that
+/// ends with a dot is absolute: the resolver leaves its search list aside.
 struct EndpointUrl {
   std::string host;
   std::uint16_t port = 80;
-  std::string authority() const;  // host, with the port unless 80, as for a Host header
+  std::string authority() const;  // for a Host header: no final dot, no port 80
   std::string to_string() const;  // http://host:port
   bool operator==(const EndpointUrl&) const = default;
 };
@@ -143,8 +144,8 @@ struct UpstreamHost {
 struct Upstream {
   UpstreamHost host;
   Duration keepalive_idle = 4s;
-  std::uint32_t max_idle_per_worker = 64;
-  std::uint32_t max_in_flight = 0;  // per version, over all workers; 0: no limit
+  std::uint32_t max_idle_per_worker = 20000;  // as many as there may be clients
+  std::uint32_t max_in_flight = 0;            // per version, over all workers; 0: no limit
   bool retry_reused_post = false;
 };
 

@@ -133,10 +133,14 @@ void Field::weight(base::BasisPoints& out) const {
     problem("a percentage 0..100 in steps of 0.01");
 }
 
+bool Field::looks_unquoted(std::string_view word) const {
+  return !value_->quoted && looks_typed(word);
+}
+
 void Field::text(std::string& out, bool (*accepts)(std::string_view), std::string_view what) const {
   const std::string* word = scalar(what);
   if (!word) return;
-  if (!value_->quoted && looks_typed(*word))
+  if (looks_unquoted(*word))
     problem(std::string(what) + ", in quotes");
   else if (accepts(*word))
     out = *word;

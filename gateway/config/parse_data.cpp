@@ -1,6 +1,7 @@
 // data, admin, observe, access_log: where the gateway listens and what it writes down.
 #include "base/text.hpp"
 #include "config/address.hpp"
+#include "config/host.hpp"
 #include "config/parse.hpp"
 #include "config/words.hpp"
 
@@ -63,10 +64,10 @@ void read_data(Section& data, DataPlane& out) {
 
 void read_admin(Section& admin, Admin& out) {
   admin["listen"].parsed(out.listen, parse_listen_address);
-  admin["url"].text(out.url, is_base_url, base_url_rule);
+  admin["url"].parsed(out.url, parse_base_url);
   read_path(admin["token_file"], out.token_file);
   admin["allowed_hosts"].list([&](const Field& element) {
-    element.text(out.allowed_hosts.emplace_back(), is_authority, authority_rule);
+    element.parsed(out.allowed_hosts.emplace_back(), parse_authority);
     out.allowed_hosts.back() = base::lower(out.allowed_hosts.back());
   });
 }

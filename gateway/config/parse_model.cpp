@@ -1,6 +1,6 @@
 // models.<name>: its routes and its versions.
-#include "base/text.hpp"
 #include "config/address.hpp"
+#include "config/host.hpp"
 #include "config/parse.hpp"
 #include "config/words.hpp"
 
@@ -37,7 +37,10 @@ void read_version(Section& section, Version& out) {
     EndpointUrl url;
     element.parsed(url, parse_endpoint);
     if (url.host.empty()) return;
-    if (std::find(out.endpoints.begin(), out.endpoints.end(), url) != out.endpoints.end())
+    const auto same = [authority = url.authority()](const EndpointUrl& other) {
+      return other.authority() == authority;
+    };
+    if (std::any_of(out.endpoints.begin(), out.endpoints.end(), same))
       element.problem("each endpoint once");
     out.endpoints.push_back(std::move(url));
   });
@@ -52,8 +55,7 @@ void read_match(const Field& list, Model& out) {
     element.section([&](Section& section) {
       const Field prefix = section["path_prefix"];
       prefix.text(match.path_prefix, is_path_prefix, path_prefix_rule);
-      section["host"].text(match.host, is_host, host_rule);
-      match.host = base::lower(match.host);
+      section["host"].parsed(match.host, parse_host);
       read_header_match(section["header"], match);
       read_kserve_match(section, prefix.present(), out, match);
     });

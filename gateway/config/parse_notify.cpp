@@ -38,7 +38,7 @@ void read_receiver(Section& section, Notify& out) {
   const Field url = sends && !url_env.present()
                         ? section.required("url", "a URL, or url_env beside kind")
                         : section["url"];
-  url.text(out.url, is_web_url, web_url_rule);
+  url.parsed(out.url, parse_web_url);
   url_env.text(out.url_env, is_variable, variable_rule);
   if (sends && url.present()) url_env.problem("url or url_env, not both");
   const Field channel = section["channel"];

@@ -1,4 +1,5 @@
 // models.<name>: how a request is given a version, and how it is sent there.
+#include "config/host.hpp"
 #include "config/parse.hpp"
 #include "config/words.hpp"
 
@@ -45,7 +46,7 @@ void read_host(const Field& field, UpstreamHost& out) {
   if (field.is_map() || !field.present()) {
     field.section([&](Section& section) {
       out.kind = Kind::name;
-      section.required("name", authority_rule).text(out.name, is_authority, authority_rule);
+      section.required("name", authority_rule).parsed(out.name, parse_authority);
     });
     return;
   }

@@ -61,13 +61,16 @@ class Field {
   void weight(base::BasisPoints& out) const;
   /// Any word that `accepts`; `what` says which those are.
   void text(std::string& out, bool (*accepts)(std::string_view), std::string_view what) const;
-  /// What `parse` makes of a word; its error says what was expected.
+  /// What `parse` makes of a word; its error says what was expected. A text that YAML takes for a
+  /// number or a boolean needs quotes.
   template <class T>
   void parsed(T& out, base::Result<T> (*parse)(std::string_view)) const {
     const std::string* word = scalar("a word");
     if (!word) return;
     auto result = parse(*word);
-    if (result)
+    if (std::is_same_v<T, std::string> && looks_unquoted(*word))
+      problem("a text in quotes");
+    else if (result)
       out = std::move(result.value());
     else
       problem(result.error().message());
@@ -103,6 +106,7 @@ class Field {
 
  private:
   std::string shown() const;  // the value, for a problem
+  bool looks_unquoted(std::string_view word) const;
   template <class Choices>
   static std::string names(const Choices& choices) {
     std::string out;

@@ -244,9 +244,11 @@ void check_own_listeners(const Config& config, const Version& version, const std
 
 void check_endpoints(const Model& model, const std::string& path, Report& report) {
   if (!model.canary) return;
+  const auto& stable = model.stable.endpoints;
   for (const auto& endpoint : model.canary->endpoints)
-    if (std::find(model.stable.endpoints.begin(), model.stable.endpoints.end(), endpoint) !=
-        model.stable.endpoints.end())
+    if (std::any_of(stable.begin(), stable.end(), [&](const EndpointUrl& other) {
+          return other.authority() == endpoint.authority();
+        }))
       report.warning_at(path + ".canary.endpoints", endpoint.to_string() + ", as stable",
                         "another endpoint, or both versions are one server");
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/reserved_path.hpp"
-#include "config/address.hpp"
 
 namespace canary::config {
 namespace {
@@ -18,12 +17,6 @@ bool all(std::string_view text, F accepts) {
 }
 
 bool has(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
-
-bool is_label(std::string_view label) {
-  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
-    return false;
-  return all(label, [](char c) { return is_alnum(c) || c == '-' || c == '_'; });
-}
 
 // The front of `text` that consists of digits, taken off.
 bool take_digits(std::string_view& text) {
@@ -78,38 +71,6 @@ bool is_header_value(std::string_view text) {
 bool is_query_name(std::string_view text) {
   if (text.empty() || text.size() > 100) return false;
   return all(text, [](char c) { return c > 0x20 && c < 0x7f && !has("&=#+", c); });
-}
-
-bool is_dns_name(std::string_view text) {
-  if (text.empty() || text.size() > 253) return false;
-  const std::size_t last_dot = text.rfind('.');
-  const std::string_view last =
-      last_dot == std::string_view::npos ? text : text.substr(last_dot + 1);
-  // What ends in a number is an address, and then it must be one (WHATWG URL, 3.5).
-  if (last.find_first_not_of("0123456789") == std::string_view::npos && !last.empty())
-    return parse_ip(text).has_value();
-  while (true) {
-    const std::size_t dot = text.find('.');
-    if (!is_label(text.substr(0, dot))) return false;
-    if (dot == std::string_view::npos) return true;
-    text.remove_prefix(dot + 1);
-  }
-}
-
-bool is_host(std::string_view text) {
-  if (!text.starts_with('[')) return is_dns_name(text);
-  if (!text.ends_with(']')) return false;
-  const std::string_view inside = text.substr(1, text.size() - 2);
-  return inside.find(':') != std::string_view::npos && parse_ip(inside).has_value();
-}
-
-bool is_authority(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  const bool has_port = colon != std::string_view::npos && !text.ends_with(']');
-  if (!has_port) return is_host(text);
-  std::string_view port = text.substr(colon + 1);
-  if (port.size() > 5 || port.starts_with('0') || !take_digits(port) || !port.empty()) return false;
-  return std::stoul(std::string(text.substr(colon + 1))) <= 65535 && is_host(text.substr(0, colon));
 }
 
 bool is_path_prefix(std::string_view text) {

@@ -1,4 +1,4 @@
-// Which words may stand where: names, header fields, hosts, paths. Pure questions.
+// Which words may stand where: names, header fields, paths. Pure questions.
 #pragma once
 
 #include <string_view>
@@ -20,17 +20,6 @@ bool is_header_value(std::string_view text);
 
 inline constexpr std::string_view query_name_rule = "the name of a query parameter";
 bool is_query_name(std::string_view text);
-
-/// A host as in a Host header, without port: a DNS name, an IPv4 address, or an IPv6 one in
-/// brackets.
-inline constexpr std::string_view host_rule = "a host name or address without port";
-bool is_host(std::string_view text);
-/// A DNS name (RFC 1123, and '_'), or a numeric IPv4 address.
-bool is_dns_name(std::string_view text);
-
-/// A host and perhaps a port, as in a Host header.
-inline constexpr std::string_view authority_rule = "a host name or address, or host:port";
-bool is_authority(std::string_view text);
 
 /// A path from '/' on, without query and fragment, outside the gateway's own paths.
 inline constexpr std::string_view path_prefix_rule =

@@ -4,6 +4,8 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include "base/text.hpp"
+
 namespace canary::net {
 namespace ssl = boost::asio::ssl;
 
@@ -16,7 +18,9 @@ base::Result<void> trust_system(ssl::context& context) {
   return {};
 }
 
-base::Result<void> expect_host(TlsStream& stream, const std::string& host) {
+base::Result<void> expect_host(TlsStream& stream, std::string_view name) {
+  // RFC 6066, 3: without the dot of an absolute name; so certificates have it.
+  const std::string host(base::without_final_dot(name));
   boost::system::error_code not_numeric, code;
   boost::asio::ip::make_address(host, not_numeric);
   SSL* const handle = stream.native_handle();

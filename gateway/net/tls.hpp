@@ -6,6 +6,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <string>
+#include <string_view>
 
 #include "base/error.hpp"
 
@@ -15,7 +16,7 @@ using TlsStream = boost::beast::ssl_stream<boost::beast::tcp_stream>;
 
 base::Result<void> trust_system(boost::asio::ssl::context& context);
 /// Who must answer, and whom we ask for (SNI).
-base::Result<void> expect_host(TlsStream& stream, const std::string& host);
+base::Result<void> expect_host(TlsStream& stream, std::string_view name);
 /// Why the certificate was refused, such as "hostname mismatch"; empty when it was not.
 std::string refused_certificate(TlsStream& stream);
 

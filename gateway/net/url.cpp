@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/text.hpp"
+
 namespace canary::net {
 namespace {
 
@@ -32,7 +34,6 @@ base::Result<Url> parse_url(std::string_view text) {
   if (rest.find('#') != std::string_view::npos) return unusable("a fragment");
   if (!rest.empty()) url.target = (rest.front() == '?' ? "/" : "") + std::string(rest);
   if (authority.find('@') != std::string_view::npos) return unusable("user information");
-  url.authority = authority;
   std::string_view host = authority;
   std::string_view port;
   if (host.starts_with('[')) {
@@ -50,6 +51,9 @@ base::Result<Url> parse_url(std::string_view text) {
   if (!port.empty() && !is_port(port)) return unusable("the port is not 1..65535");
   url.host = host;
   if (!port.empty()) url.port = port;
+  url.authority = authority;
+  const auto name = base::without_final_dot(host);
+  if (!authority.starts_with('[')) url.authority.erase(name.size(), host.size() - name.size());
   return url;
 }
 

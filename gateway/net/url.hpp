@@ -10,9 +10,9 @@ namespace canary::net {
 
 struct Url {
   bool tls = false;
-  std::string host;         // without brackets
+  std::string host;         // without brackets; an absolute name with its final dot
   std::string port = "80";  // 443 with https
-  std::string authority;    // as it stands in the URL, for the Host header
+  std::string authority;    // for the Host header: as in the URL, without the final dot
   std::string target = "/";
 };
 

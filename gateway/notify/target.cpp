@@ -37,9 +37,9 @@ void read_url(Target& target, const std::string& place, const Environment& envir
   target.url = value ? value : "";
   if (target.url.empty())
     target.problem = place + ".url_env names an environment variable that is not set";
-  else if (!config::is_web_url(target.url))
+  else if (const auto usable = config::parse_web_url(target.url); !usable)
     target.problem = place + ".url_env names an environment variable that does not hold " +
-                     std::string(config::web_url_rule);
+                     usable.error().message();
 }
 
 void read_secret(Target& target, const std::string& place, const Environment& environment) {

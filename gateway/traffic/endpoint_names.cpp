@@ -53,7 +53,7 @@ bool names(const Asked& asked, const config::Version& file, const Version& versi
                      [&](const Endpoint& endpoint) { return is_at(asked, endpoint.address); });
 }
 
-/// `upstream.host.name`, which has passed config::is_authority.
+/// `upstream.host.name`, as config::parse_authority leaves it.
 bool names(const Asked& asked, std::string_view authority) {
   std::uint16_t port = 80;
   const auto colon = authority.rfind(':');

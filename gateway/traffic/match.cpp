@@ -11,13 +11,13 @@
 namespace canary::traffic {
 namespace {
 
-// `example.com:8080` -> `example.com`, `[::1]:8080` -> `[::1]`.
-std::string_view without_port(std::string_view host) {
+// `example.com:8080` and `example.com.` -> `example.com`, `[::1]:8080` -> `[::1]`.
+std::string_view host_name(std::string_view host) {
   const auto colon = host.rfind(':');
-  if (colon == std::string_view::npos) return host;
   const auto bracket = host.rfind(']');
-  if (bracket != std::string_view::npos && bracket > colon) return host;
-  return host.substr(0, colon);
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || bracket < colon))
+    host = host.substr(0, colon);
+  return base::without_final_dot(host);
 }
 
 // In any case; one IPv6 address has many spellings.
@@ -38,7 +38,7 @@ bool covers_decoded(std::string_view prefix, std::string_view path) {
 bool accepts(const config::Match& match, const RequestView& request) {
   if (!match.path_prefix.empty() && !covers_decoded(match.path_prefix, request.path()))
     return false;
-  if (!match.host.empty() && !same_host(match.host, without_port(request.host()))) return false;
+  if (!match.host.empty() && !same_host(match.host, host_name(request.host()))) return false;
   if (!match.header_name.empty()) {
     const std::string_view value = request.header(match.header_name);
     if (value.data() == nullptr || value != match.header_value) return false;

@@ -173,6 +173,9 @@ TEST_CASE("endpoints stand once per version, and one server for both versions is
   CHECK(short_errors(
             under_model("canary: { version: v2, endpoints: [\"http://a:1\", \"http://A:1/\"] }")) ==
         "7:54 canary.endpoints[1]: a text (not shown) -> each endpoint once");
+  CHECK(short_errors(
+            under_model("canary: { version: v2, endpoints: [\"http://a:1\", \"http://a.:1\"] }")) ==
+        "7:54 canary.endpoints[1]: a text (not shown) -> each endpoint once");
   CHECK(short_errors(under_model("canary: { version: v2, endpoints: [] }")) ==
         "7:39 canary.endpoints: [] -> at least one http://host:port");
   const auto shared =

@@ -200,6 +200,8 @@ TEST_CASE("URLs are taken apart, and odd ones refused") {
       {"http://a:81/b?c", "a", "81", "a:81", "/b?c"},
       {"http://a?c", "a", "80", "a", "/?c"},
       {"http://[::1]:9901/x", "::1", "9901", "[::1]:9901", "/x"},
+      {"https://a.b.:8443/x", "a.b.", "8443", "a.b:8443", "/x"},
+      {"http://a.", "a.", "80", "a", "/"},
   };
   for (const auto& row : good) {
     INFO(row.text);

@@ -120,14 +120,18 @@ TEST_CASE("a prefix covers its paths however their characters are encoded", "[ma
   }
 }
 
-TEST_CASE("hosts are compared without case and without port", "[match]") {
+TEST_CASE("hosts are compared without case, without port and without final dot", "[match]") {
   struct Row {
     std::string configured, sent;
     bool matches;
   };
   const Row rows[] = {{"api.example", "api.example", true},
                       {"api.example", "API.Example:8443", true},
-                      {"api.example", "api.example.", false},
+                      {"api.example", "api.example.", true},
+                      {"api.example", "API.example.:8443", true},
+                      {"api.example", "api.example..", false},
+                      {"api.example", ".", false},
+                      {"api.example", ".:80", false},
                       {"api.example", "xapi.example", false},
                       {"api.example", "", false},
                       {"[::1]", "[::1]:8080", true},
