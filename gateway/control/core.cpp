@@ -13,7 +13,7 @@ Core::Core(Controller::Parts given)
       measure(parts.quality),
       telling(parts.notifier),
       resolver(
-          parts.io, [this] { publish({}); }, parts.resolve ? parts.resolve : Resolver::ask_system),
+          parts.io, [this] { publish({}); }, parts.resolve ? parts.resolve : Resolver::system()),
       figures(parts.clock, parts.registry, parts.figures),
       probes(parts.clock, parts.send_probe, base::random_seed()),
       endpoints(parts.clock, probes) {

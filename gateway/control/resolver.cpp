@@ -1,8 +1,7 @@
 #include "control/resolver.hpp"
 
-#include <netdb.h>
-
 #include <algorithm>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <cstring>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "log/log.hpp"
+#include "net/name_asker.hpp"
 
 namespace canary::control {
 namespace {
@@ -23,8 +23,11 @@ constexpr std::size_t threads = 4;
 // A name stands for no more endpoints than this.
 constexpr std::size_t most_addresses = 256;
 constexpr auto first_answer_deadline = std::chrono::seconds(2);
-// A name without an address is asked again so soon: its version has no endpoint meanwhile.
-constexpr base::Duration unknown_again = std::chrono::seconds(1);
+// A name that failed is asked again soon, and then ever less often: what does not exist is asked
+// for by every domain of the search list, and a server that is down does not need more questions.
+constexpr base::Duration first_retry = std::chrono::seconds(1);
+constexpr base::Duration last_retry = std::chrono::seconds(30);
+constexpr int slower_retries = 6;  // no rarer than every so many refreshes either
 
 bool is_name(const config::EndpointUrl& url) { return traffic::numeric_address(url).length == 0; }
 
@@ -96,30 +99,23 @@ struct Resolver::Worker {
   }
 };
 
-base::Result<Resolver::Addresses> Resolver::ask_system(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); failed != 0)
-    return base::Error(::gai_strerror(failed));
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
-  Addresses addresses;
-  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
-    if (each->ai_family != AF_INET && each->ai_family != AF_INET6) continue;
-    traffic::SocketAddress& address = addresses.emplace_back();
-    std::memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
-    address.length = each->ai_addrlen;
-  }
-  return addresses;
+Resolver::Ask Resolver::system() {
+  return [asker = std::make_shared<net::NameAsker>()](const std::string& host) {
+    const net::NameAnswer answer = asker->ask(host);
+    if (!answer.problem.empty()) return base::Result<Addresses>(base::Error(answer.problem));
+    Addresses addresses;
+    for (const auto& each : answer.addresses) {
+      const boost::asio::ip::tcp::endpoint endpoint(each, 0);
+      traffic::SocketAddress& address = addresses.emplace_back();
+      std::memcpy(&address.storage, endpoint.data(), endpoint.size());
+      address.length = static_cast<socklen_t>(endpoint.size());
+    }
+    return base::Result<Addresses>(std::move(addresses));
+  };
 }
 
 Resolver::Resolver(boost::asio::io_context& io, std::function<void()> changed, Ask ask)
-    : io_(io),
-      changed_(std::move(changed)),
-      worker_(std::make_shared<Worker>(std::move(ask))),
-      refresh_(io),
-      retry_(io) {
+    : io_(io), changed_(std::move(changed)), worker_(std::make_shared<Worker>(std::move(ask))) {
   // From the beginning: later, there may be no thread to be had.
   Worker::start_thread(worker_);
   // Posted answers find out through the weak pointer whether the resolver is still there.
@@ -130,7 +126,6 @@ Resolver::Resolver(boost::asio::io_context& io, std::function<void()> changed, A
       answered(host, answer);
     });
   };
-  refresh_later();
 }
 
 Resolver::~Resolver() { worker_->end(); }
@@ -142,7 +137,8 @@ void Resolver::use(const std::vector<config::EndpointUrl>& endpoints,
   waiting.done = std::move(done);
   for (const auto& host : names_of(endpoints)) {
     waiting.names.push_back(host);
-    if (names_.try_emplace(host).second) Worker::question(worker_, host);
+    if (const auto [name, is_new] = names_.try_emplace(host, io_); is_new)
+      question(host, name->second);
   }
   if (all_answered(waiting)) return finish(id);
   waiting.deadline = std::make_unique<boost::asio::steady_timer>(io_, first_answer_deadline);
@@ -207,7 +203,9 @@ void Resolver::answered(const std::string& host, base::Result<Addresses> answer)
   Name& name = found->second;
   const bool other = take(host, name, std::move(answer));
   const bool first = !std::exchange(name.answered, true);
-  if (name.addresses.empty()) retry_later();
+  name.failures = name.problem.empty() ? 0 : name.failures + 1;
+  name.asking = false;
+  ask_later(host, name);
 
   bool awaited = false;
   std::vector<std::size_t> ready;
@@ -243,26 +241,28 @@ void Resolver::finish(std::size_t id) {
 void Resolver::refresh_every(base::Duration interval) {
   if (interval == interval_) return;
   interval_ = interval;
-  refresh_later();
+  for (auto& [host, name] : names_)
+    if (!name.asking) ask_later(host, name);
 }
 
-void Resolver::refresh_later() {
-  refresh_.expires_after(interval_);
-  refresh_.async_wait([this, worker = worker_](boost::system::error_code cancelled) {
-    if (cancelled || worker->ended) return;
-    for (const auto& [host, name] : names_) Worker::question(worker_, host);
-    refresh_later();
-  });
+void Resolver::question(const std::string& host, Name& name) {
+  name.asking = true;
+  Worker::question(worker_, host);
 }
 
-void Resolver::retry_later() {
-  if (std::exchange(retries_, true)) return;
-  retry_.expires_after(unknown_again);
-  retry_.async_wait([this, worker = worker_](boost::system::error_code cancelled) {
+void Resolver::ask_later(const std::string& host, Name& name) {
+  base::Duration wait = interval_;
+  if (name.failures > 0) {
+    const base::Duration longest =
+        interval_ < last_retry / slower_retries ? interval_ * slower_retries : last_retry;
+    wait = std::min(interval_, first_retry);
+    for (unsigned i = 1; i < name.failures && wait < longest; ++i) wait *= 2;
+    wait = std::min(wait, longest);
+  }
+  name.next.expires_after(wait);
+  name.next.async_wait([this, host, worker = worker_](boost::system::error_code cancelled) {
     if (cancelled || worker->ended) return;
-    retries_ = false;
-    for (const auto& [host, name] : names_)
-      if (name.addresses.empty()) Worker::question(worker_, host);
+    if (const auto found = names_.find(host); found != names_.end()) question(host, found->second);
   });
 }
 

@@ -1,6 +1,6 @@
-// DNS names -> addresses, all that a name has. getaddrinfo blocks and cannot be interrupted, so
-// threads of its own ask; the last good answer is kept, and every name in use is asked again after
-// a while. Numeric addresses need no asking. All calls on the control thread.
+// DNS names -> addresses, all that a name has. The system's resolver blocks and cannot be
+// interrupted, so threads of its own ask; the last good answer is kept, and every name in use is
+// asked again after a while. Numeric addresses need no asking. All calls on the control thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -23,10 +23,11 @@ class Resolver {
   using Addresses = std::vector<traffic::SocketAddress>;
   /// Blocking; any order, the ports are ignored. Called on the resolver's threads.
   using Ask = std::function<base::Result<Addresses>(const std::string& host)>;
-  static base::Result<Addresses> ask_system(const std::string& host);
+  /// As every program of this host asks (net/name_asker.hpp).
+  static Ask system();
 
   /// `changed` runs when a name in use got other addresses.
-  Resolver(boost::asio::io_context& io, std::function<void()> changed, Ask ask = ask_system);
+  Resolver(boost::asio::io_context& io, std::function<void()> changed, Ask ask = system());
   ~Resolver();
 
   /// Makes the endpoints' names known. `done` runs at once when they are, else when each new name
@@ -36,7 +37,8 @@ class Resolver {
   /// Forgets every other name.
   void keep_only(const std::vector<config::EndpointUrl>& endpoints);
 
-  /// How often every name is asked again, from now on; one without any address is every second.
+  /// How often every name is asked again, from now on. One that failed is asked again after 1 s and
+  /// then ever less often, at least every six refreshes or 30 s, whichever is shorter.
   void refresh_every(base::Duration interval);
 
   /// None when the name has no answer.
@@ -46,8 +48,12 @@ class Resolver {
 
  private:
   struct Name {
+    explicit Name(boost::asio::io_context& io) : next(io) {}
     Addresses addresses;
     bool answered = false;
+    bool asking = false;             // its answer is awaited; otherwise `next` runs
+    unsigned failures = 0;           // in a row
+    boost::asio::steady_timer next;  // until the name is asked again
     std::string problem;
   };
   struct Waiting {
@@ -61,8 +67,8 @@ class Resolver {
   bool take(const std::string& host, Name& name, base::Result<Addresses> answer);
   void finish(std::size_t waiting);
   bool all_answered(const Waiting& waiting) const;
-  void refresh_later();
-  void retry_later();
+  void question(const std::string& host, Name& name);
+  void ask_later(const std::string& host, Name& name);
 
   boost::asio::io_context& io_;
   std::function<void()> changed_;
@@ -72,8 +78,6 @@ class Resolver {
   std::map<std::size_t, Waiting> waiting_;
   std::size_t next_waiting_ = 0;
   base::Duration interval_ = std::chrono::seconds(5);
-  boost::asio::steady_timer refresh_, retry_;
-  bool retries_ = false;
 };
 
 /// Every endpoint of the configuration.

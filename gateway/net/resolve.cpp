@@ -1,13 +1,13 @@
 #include "net/resolve.hpp"
 
-#include <netdb.h>
-
 #include <condition_variable>
-#include <cstring>
 #include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
+
+#include "net/name_asker.hpp"
 
 namespace canary::net {
 namespace asio = boost::asio;
@@ -19,25 +19,13 @@ struct LookUp {
   std::mutex mutex;
   std::condition_variable_any answered;
   bool done = false;
-  int failure = 0;
-  Endpoints endpoints;
+  NameAnswer answer;
 };
 
-void look_up(const Url& url, LookUp& out) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int failure = ::getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &found);
+void look_up(const std::string& host, LookUp& out) {
+  NameAnswer answer = NameAsker().ask(host);
   const std::lock_guard lock(out.mutex);
-  for (const addrinfo* entry = failure ? nullptr : found; entry; entry = entry->ai_next) {
-    asio::ip::tcp::endpoint endpoint;
-    if (entry->ai_addrlen > endpoint.capacity()) continue;
-    std::memcpy(endpoint.data(), entry->ai_addr, entry->ai_addrlen);
-    endpoint.resize(entry->ai_addrlen);
-    out.endpoints.push_back(endpoint);
-  }
-  if (!failure) ::freeaddrinfo(found);
-  out.failure = failure;
+  out.answer = std::move(answer);
   out.done = true;
   out.answered.notify_one();
 }
@@ -48,10 +36,11 @@ void look_up(const Url& url, LookUp& out) {
 base::Result<Endpoints> resolve(const Url& url, base::Duration timeout, std::stop_token stop) {
   boost::system::error_code not_numeric;
   const auto address = asio::ip::make_address(url.host, not_numeric);
-  if (!not_numeric) return Endpoints{{address, static_cast<std::uint16_t>(std::stoul(url.port))}};
+  const auto port = static_cast<std::uint16_t>(std::stoul(url.port));
+  if (!not_numeric) return Endpoints{{address, port}};
   const auto shared = std::make_shared<LookUp>();
   try {
-    std::thread([url, shared] { look_up(url, *shared); }).detach();
+    std::thread([host = url.host, shared] { look_up(host, *shared); }).detach();
   } catch (const std::system_error& error) {
     return base::Error("cannot resolve " + url.host + ": no thread: " + error.code().message());
   }
@@ -59,9 +48,11 @@ base::Result<Endpoints> resolve(const Url& url, base::Duration timeout, std::sto
   const auto done = [&shared] { return shared->done; };
   if (!shared->answered.wait_for(lock, std::move(stop), timeout, done))
     return base::Error("cannot resolve " + url.host + ": no answer in time");
-  if (shared->failure)
-    return base::Error("cannot resolve " + url.host + ": " + ::gai_strerror(shared->failure));
-  return std::move(shared->endpoints);
+  if (!shared->answer.problem.empty())
+    return base::Error("cannot resolve " + url.host + ": " + shared->answer.problem);
+  Endpoints endpoints;
+  for (const auto& each : shared->answer.addresses) endpoints.emplace_back(each, port);
+  return endpoints;
 }
 
 }  // namespace canary::net

@@ -1,11 +1,11 @@
 #include "tools/resolve.hpp"
 
-#include <netdb.h>
-
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <thread>
+
+#include "net/name_asker.hpp"
 
 namespace canary::tools {
 namespace {
@@ -17,21 +17,11 @@ struct Lookup {
   std::vector<std::string> answers;  // by host, as far as it got; empty: it resolved
 };
 
-std::string ask(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  if (error != 0) return gai_strerror(error);
-  freeaddrinfo(found);
-  return {};
-}
-
 void ask_all(const std::shared_ptr<Lookup>& lookup) {
   for (const auto& host : lookup->hosts) {
-    std::string answer = ask(host);
+    std::string problem = net::NameAsker().ask(host).problem;
     const std::lock_guard lock(lookup->mutex);
-    lookup->answers.push_back(std::move(answer));
+    lookup->answers.push_back(std::move(problem));
     lookup->changed.notify_one();
   }
 }

@@ -1,8 +1,10 @@
 """Names of endpoints: every address counts, and a change of them costs no request."""
 
+import time
+
 import pytest
 
-from dns_server import NXDOMAIN, SERVFAIL, DnsServer
+from dns_server import A, NXDOMAIN, SERVFAIL, DnsServer
 from gateway import one_model
 from load import Load, failures
 from upstream import Upstream, response
@@ -50,8 +52,8 @@ def dns(tmp_path):
     server.close()
 
 
-def start(gateways, dns, servers, **data):
-    url = f"http://critic.test:{servers.port}"
+def start(gateways, dns, servers, host="critic.test", **data):
+    url = f"http://{host}:{servers.port}"
     return gateways(one_model(url, data={"dns_refresh": "1s", **data}), prefix=dns.prefix())
 
 
@@ -164,6 +166,64 @@ def test_a_name_that_is_unknown_at_the_start_is_used_when_it_is_known(gateways, 
     dns.failure = 0
     wait_until(lambda: gateway.ask().status == 200, 10)
     assert endpoints(gateway)[0]["healthy"]
+
+
+# As in a pod: what has less than five dots is tried in each of these domains first.
+DOMAINS = ("default.svc.test", "svc.test", "test", "internal.example")
+
+
+@pytest.fixture
+def pod(dns):
+    dns.search(*DOMAINS, ndots=5)
+    dns.zone = {"model.prod.svc.test": [ONE]}
+    return dns
+
+
+def rounds(dns, name, number):
+    """Waits for so many more A questions for `name`; what was asked meanwhile."""
+    begin = len(dns.questions)
+    asked = lambda: [each for each in dns.questions[begin:] if each == (name, A)]
+    wait_until(lambda: len(asked()) >= number, 30, f"{name} is asked {number} times")
+    return dns.questions[begin:]
+
+
+def test_the_name_that_answered_is_asked_and_not_the_search_list(gateways, pod, servers):
+    gateway = start(gateways, pod, servers, host="model.prod")
+    assert addresses(gateway) == [ONE]
+    rounds(pod, "model.prod.svc.test", 2)
+    later = rounds(pod, "model.prod.svc.test", 8)
+    assert set(later) == {("model.prod.svc.test", A)}, "one question each, and no other name"
+    assert gateway.ask().status == 200
+
+
+def test_a_name_that_moves_to_another_domain_is_followed(gateways, pod, servers):
+    gateway = start(gateways, pod, servers, host="model.prod")
+    rounds(pod, "model.prod.svc.test", 3)
+    pod.zone = {"model.prod.internal.example": [TWO]}
+    wait_until(lambda: addresses(gateway) == [TWO], 5, "within a refresh")
+
+
+def test_an_absolute_name_is_asked_as_it_stands_and_its_host_has_no_dot(gateways, pod, servers):
+    url = f"http://model.prod.svc.test.:{servers.port}"
+    gateway = gateways(one_model(url, model={"upstream": {"host": "endpoint"}},
+                                 data={"dns_refresh": "1s"}), prefix=pod.prefix())
+    assert addresses(gateway) == [ONE]
+    rounds(pod, "model.prod.svc.test", 2)
+    assert {name for name, _ in pod.questions} == {"model.prod.svc.test"}
+    assert gateway.ask().status == 200
+    assert {request.get("Host") for request in servers.by_address[ONE].requests} == \
+        {f"model.prod.svc.test:{servers.port}"}
+
+
+def test_a_name_that_nobody_has_is_asked_ever_less_often(gateways, pod, servers):
+    pod.zone = {}
+    start(gateways, pod, servers, host="model.prod")
+    asked_at = []
+    for _ in range(4):
+        rounds(pod, "model.prod", 1)
+        asked_at.append(time.monotonic())
+    waits = [b - a for a, b in zip(asked_at, asked_at[1:])]
+    assert waits[-1] > 3 and waits[-1] > waits[0], waits
 
 
 def test_addresses_of_an_hosts_file_count_as_well(gateways, dns, servers):
