@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "config/document.hpp"
+#include "config/notes.hpp"
 #include "config/parse.hpp"
 
 namespace canary::config {
@@ -33,6 +34,7 @@ Loaded load(std::string_view text) {
     validate(out.config, report);
     out.errors = report.take_errors();
     out.warnings = report.take_warnings();
+    if (out.ok()) out.notes = notes(out.config, report);
   } catch (const std::exception& e) {  // out of memory: a bad file must not stop the gateway
     out.errors.push_back({0, 0, "", e.what(), "a file that can be read"});
   }

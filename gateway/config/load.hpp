@@ -21,10 +21,17 @@ struct Problem {
   std::string to_string(std::string_view file) const;
 };
 
+/// What a key's value means at traffic that it may not have been chosen for (config/notes.hpp).
+struct Note {
+  std::string key;
+  std::string text;
+};
+
 struct Loaded {
   Config config;                // meaningful only when there are no errors
   std::vector<Problem> errors;  // in the order of the file
   std::vector<Problem> warnings;
+  std::vector<Note> notes;  // only when there are no errors
   bool ok() const { return errors.empty(); }
 };
 

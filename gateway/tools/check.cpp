@@ -99,6 +99,7 @@ void write_text(const std::string& path, const config::Loaded& loaded, std::ostr
         ": good. A new rollout starts with these weights; a flag, a rollback or a rollout "
         "that is under way can set lower or later ones:");
   for (const auto& model : loaded.config.models) print(model_line(model));
+  for (const auto& note : loaded.notes) print("note: " + note.key + ": " + note.text);
 }
 
 /// The token file as this user sees it. Who starts the gateway may be another user: what depends on
@@ -157,6 +158,16 @@ std::string problems_json(const std::vector<config::Problem>& problems) {
   return out + "]";
 }
 
+std::string notes_json(const std::vector<config::Note>& notes) {
+  std::string out = "[";
+  for (const auto& note : notes) {
+    if (out.size() > 1) out += ",";
+    out += "{\"key\":" + base::json_string(note.key) + ",\"note\":" + base::json_string(note.text) +
+           "}";
+  }
+  return out + "]";
+}
+
 std::string models_json(const config::Loaded& loaded) {
   std::string out = "[";
   if (!loaded.ok()) return "[]";
@@ -176,7 +187,8 @@ std::string models_json(const config::Loaded& loaded) {
 void write_json(const std::string& path, const config::Loaded& loaded, std::ostream& out) {
   out << "{\"file\":" << base::json_string(path) << ",\"ok\":" << (loaded.ok() ? "true" : "false")
       << ",\"errors\":" << problems_json(loaded.errors)
-      << ",\"warnings\":" << problems_json(loaded.warnings) << ",\"models\":" << models_json(loaded)
+      << ",\"warnings\":" << problems_json(loaded.warnings)
+      << ",\"notes\":" << notes_json(loaded.notes) << ",\"models\":" << models_json(loaded)
       << "}\n";
 }
 

@@ -20,8 +20,9 @@ struct CheckOptions {
 /// Reads `path`, writes what is wrong with it (`file:line:column: key: found X, expected Y`, one
 /// per line), or what it would run, and returns the exit status. With `json`, one object:
 /// `{"file","ok","errors":[{"line","column","key","found","expected"}],"warnings":[...],
-/// "models":[{"name","stable","canary","rollout_percentage"}]}`; `canary` and `rollout_percentage`
-/// are absent where there is no canary, `models` is empty when there are errors.
+/// "notes":[{"key","note"}],"models":[{"name","stable","canary","rollout_percentage"}]}`; `canary`
+/// and `rollout_percentage` are absent where there is no canary, `models` is empty when there are
+/// errors.
 int run_check(const std::string& path, const CheckOptions& options, std::ostream& out);
 /// The same, to the standard output.
 int run_check(const std::string& path, bool json);

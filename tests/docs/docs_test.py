@@ -169,6 +169,17 @@ class Docs(unittest.TestCase):
             for part in ("## Context", "## Decision", "## Consequence"):
                 self.assertIn(part, record.read_text(encoding="utf-8"), record.name)
 
+    def test_the_page_of_defaults_names_the_defaults(self):
+        keys = dict(re.findall(r"(?m)^\| `([\w.\[\]*]+)` \| ([^|]*?) \|", text("docs/configuration.md")))
+        named = 0
+        for row in re.findall(r"(?m)^\| (`[^|]*?) \|", text("docs/defaults.md")):
+            for key, default in re.findall(r"`([\w.]+)` ([^,`]+)", row):
+                if key in keys:
+                    shown = default.strip().removesuffix(" (no limit)")
+                    self.assertEqual(shown.split(" at ")[0], keys[key].strip("`"), key)
+                    named += 1
+        self.assertGreater(named, 15)
+
     def test_the_configurations_that_the_pages_show_are_good(self):
         shown = [block for page in pages() for block in re.findall(
             r"(?ms)^```yaml\n(.*?)^```$", page.read_text(encoding="utf-8")) if "models:" in block]

@@ -53,7 +53,10 @@ const std::string file = R"(models:
 
 }  // namespace
 
-TEST_CASE("a good file is told with what it would run") {
+TEST_CASE("a good file is told with what it would run, and what it means at other traffic") {
+  const std::string no_limit =
+      "no limit: when more comes than a version can answer, its servers queue it and the gateway "
+      "refuses nothing; set what one version bears";
   const TempFile good(file);
   const auto [status, text] = check(good.path());
   CHECK(status == 0);
@@ -62,7 +65,21 @@ TEST_CASE("a good file is told with what it would run") {
             ": good. A new rollout starts with these weights; a flag, a rollback or a rollout "
             "that is under way can set lower or later ones:\n"
             "  a: stable a_v1 87.5%, canary a_v2 12.5%\n"
-            "  b: stable b_v1 100%\n");
+            "  b: stable b_v1 100%\n"
+            "note: models.a.judge: at 12.5% the canary is judged from 27 requests/s of the "
+            "model on (min_samples 200 in window 1m); with less traffic no phase ends, and "
+            "errors and latency roll nothing back: lengthen the window\n"
+            "note: models.a.warm_up: at 12.5% from 1600 requests/s of the model on, the "
+            "canary is judged by its first second: set a duration for a server that starts "
+            "slowly\n"
+            "note: models.a.judge.min_samples: 2 failed of 200 requests are above "
+            "triggers.error_rate (0.5%) and roll the canary back: raise min_samples where "
+            "single failures are normal\n"
+            "note: models.a.upstream.max_in_flight: " +
+            no_limit +
+            "\n"
+            "note: models.b.upstream.max_in_flight: " +
+            no_limit + "\n");
 }
 
 TEST_CASE("every problem of a bad file is told with its place") {
@@ -79,14 +96,17 @@ TEST_CASE("every problem of a bad file is told with its place") {
 
 TEST_CASE("with --json the same is one object") {
   const TempFile good(file);
-  CHECK(
-      check(good.path(), true).text ==
-      R"({"file":")" + good.path() +
-          R"(","ok":true,"errors":[],"warnings":[],"models":[)"
-          R"({"name":"a","stable":"a_v1","canary":"a_v2","rollout_percentage":12.5,)"
-          R"("starts_at":12.5},)"
-          R"({"name":"b","stable":"b_v1"}]})"
-          "\n");
+  std::string told = check(good.path(), true).text;
+  const auto notes = told.find(R"("notes":[{"key":"models.a.judge","note":"at 12.5% the canary)");
+  REQUIRE(notes != told.npos);
+  const auto first = notes + std::string(R"("notes":[)").size();
+  told.erase(first, told.find("],\"models\"") - first);
+  CHECK(told == R"({"file":")" + good.path() +
+                    R"(","ok":true,"errors":[],"warnings":[],"notes":[],"models":[)"
+                    R"({"name":"a","stable":"a_v1","canary":"a_v2","rollout_percentage":12.5,)"
+                    R"("starts_at":12.5},)"
+                    R"({"name":"b","stable":"b_v1"}]})"
+                    "\n");
   const TempFile bad(file + "\"c\\n\": 1\n");
   const auto [status, text] = check(bad.path(), true);
   CHECK(status == 2);
