@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that one purpose needs, and nothing where they are there already.
+# Installs the Debian packages that one purpose needs, and nothing where they are there already.
+# Knows Debian 12 and 13; the tests need Debian 12 (Catch2 2, clang 14).
 #
 #   deploy/packages.sh run            the libraries that a built gateway links
 #   deploy/packages.sh build          compile the gateway
@@ -11,13 +12,17 @@
 # Several purposes may be named at once. Needs root (or sudo) only when something is missing.
 set -euo pipefail
 
-run=(
-  libyaml-cpp0.7 libspdlog1.10 libfmt9 libprometheus-cpp-core1.0 libsqlite3-0 libssl3
-  ca-certificates
-)
+release=$(. /etc/os-release && echo "${ID:-}-${VERSION_ID:-}")
+case "$release" in
+  debian-12) boost=libboost1.81-dev libraries=(libyaml-cpp0.7 libspdlog1.10 libfmt9 libssl3) ;;
+  debian-13) boost=libboost1.83-dev libraries=(libyaml-cpp0.8 libspdlog1.15 libfmt10 libssl3t64) ;;
+  *) echo "packages.sh: knows the packages of Debian 12 and 13, and this is $release" >&2; exit 1 ;;
+esac
+
+run=("${libraries[@]}" libprometheus-cpp-core1.0 libsqlite3-0 ca-certificates)
 build=(
   g++ cmake ninja-build ccache git ca-certificates
-  libboost1.81-dev libyaml-cpp-dev prometheus-cpp-dev libspdlog-dev libfmt-dev
+  "$boost" libyaml-cpp-dev prometheus-cpp-dev libspdlog-dev libfmt-dev
   libcli11-dev libsqlite3-dev libssl-dev
 )
 quickstart=(curl procps python3 python3-numpy python3-fastapi python3-uvicorn)
@@ -29,7 +34,7 @@ tests=(
 coverage=(gcovr)
 loadtest=(nginx-light haproxy python3)
 
-usage() { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; }
+usage() { sed -n '2,12p' "$0" | sed 's/^# \{0,1\}//'; }
 
 wanted=()
 for purpose in "$@"; do
@@ -37,7 +42,13 @@ for purpose in "$@"; do
     run) wanted+=("${run[@]}") ;;
     build) wanted+=("${build[@]}") ;;
     quickstart) wanted+=("${build[@]}" "${quickstart[@]}") ;;
-    test) wanted+=("${build[@]}" "${quickstart[@]}" "${tests[@]}") ;;
+    test)
+      [ "$release" = debian-12 ] || {
+        echo "packages.sh: the tests need Debian 12 (Catch2 2, clang 14); this is $release" >&2
+        exit 1
+      }
+      wanted+=("${build[@]}" "${quickstart[@]}" "${tests[@]}")
+      ;;
     coverage) wanted+=("${coverage[@]}") ;;
     loadtest) wanted+=("${loadtest[@]}") ;;
     -h | --help) usage; exit 0 ;;
