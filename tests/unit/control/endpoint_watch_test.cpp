@@ -37,13 +37,14 @@ struct Fixture : BuiltTable {
   }
   std::vector<EndpointView> stable() {
     const config::Model& model = config.models[0];
-    return watch.view(model, model.stable, resolver);
+    return watch.view(model, model.stable, resolver, own);
   }
 
   Resolver::Addresses critic;
   base::ManualClock clock;
   boost::asio::io_context io;
   Resolver resolver{io, [] {}};
+  OwnGuard own;
   HealthProbes probes{clock, nullptr, 1};
   EndpointWatch watch{clock, probes};
 };
