@@ -50,6 +50,7 @@ void append_field(TextBuffer& out, const Field& field) {
 /// What a trusted peer says of the original request; what it does not say, we say.
 struct Claims {
   bool host = false, proto = false, port = false, addresses = false;
+  bool any() const { return host || proto || port || addresses; }
 };
 
 /// Passes on what is meant for the upstream.
@@ -103,35 +104,33 @@ Claims append_request_fields(TextBuffer& out, const RequestHead& request, bool t
   return claims;
 }
 
-/// The port that the client asked at: its Host's, or where it connected if it named no host.
-std::string_view asked_port(const RequestHead& request, std::string_view listener_port) {
-  if (request.authority.empty()) return listener_port;
-  return request.port.empty() ? std::string_view("80") : request.port;
-}
-
-/// A port beside a trusted peer's own host or scheme could contradict them: it is that peer's to
-/// say.
-void append_forwarded(TextBuffer& out, const RequestHead& request,
-                      const ForwardedRequest& forwarded, const Claims& claims) {
-  out.append("X-Forwarded-For: ");
+/// What the gateway says of the request, in as few copies as it can. A port beside a trusted peer's
+/// own host or scheme could contradict them: it is that peer's to say.
+void append_own_fields(TextBuffer& out, const RequestHead& request,
+                       const ForwardedRequest& forwarded, const Claims& claims) {
+  // Via names the version that the request came in with (RFC 9110, 7.6.3).
+  out.append(request.http_1_0 ? "Via: 1.0 canary-gateway\r\nX-Forwarded-For: "
+                              : "Via: 1.1 canary-gateway\r\nX-Forwarded-For: ");
+  const bool host = !claims.host && !request.authority.empty();
+  if (!claims.any() && host) {
+    out.append(forwarded.client_address,
+               "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ", request.authority,
+               "\r\nX-Forwarded-Port: ", forwarded.port, "\r\nX-Request-Id: ", forwarded.request_id,
+               crlf);
+    return;
+  }
   if (claims.addresses) {
     for (const Field& field : request.fields()) {
       if (field.kind != FieldKind::forwarded_for || field.value.empty()) continue;
       out.append(field.value, ", ");
     }
   }
-  const bool host = !claims.host && !request.authority.empty();
-  if (!claims.proto && !claims.port && host) {
-    out.append(forwarded.client_address,
-               "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ", request.authority,
-               "\r\nX-Forwarded-Port: ", asked_port(request, {}), crlf);
-    return;
-  }
   append_line(out, forwarded.client_address, {});
   if (!claims.proto) out.append("X-Forwarded-Proto: http\r\n");
   if (host) append_line(out, "X-Forwarded-Host: ", request.authority);
-  if (claims.host || claims.proto || claims.port) return;
-  append_line(out, "X-Forwarded-Port: ", asked_port(request, forwarded.listener_port));
+  if (!claims.host && !claims.proto && !claims.port)
+    append_line(out, "X-Forwarded-Port: ", forwarded.port);
+  append_line(out, "X-Request-Id: ", forwarded.request_id);
 }
 
 /// Passes on what is meant for the client. Returns whether there was a Date.
@@ -225,10 +224,7 @@ void build_request_head(TextBuffer& out, const RequestHead& request,
   const auto claims = append_request_fields(out, request, forwarded.trust_forwarded);
   if (request.max_forwards > 0)
     append_number_line(out, "Max-Forwards: ", static_cast<std::uint64_t>(request.max_forwards) - 1);
-  // Via names the version that the request came in with (RFC 9110, 7.6.3).
-  out.append(request.http_1_0 ? "Via: 1.0 canary-gateway\r\n" : "Via: 1.1 canary-gateway\r\n");
-  append_forwarded(out, request, forwarded, claims);
-  append_identity(out, forwarded.request_id, {});
+  append_own_fields(out, request, forwarded, claims);
   if (request.framing == Framing::length) append_length(out, request.content_length);
   if (request.framing == Framing::chunked) out.append("Transfer-Encoding: chunked\r\n");
   if (!request.upgrade.empty()) {

@@ -14,7 +14,7 @@ namespace canary::http {
 struct ForwardedRequest {
   std::string_view host = {};            // what the Host field says
   std::string_view client_address = {};  // the peer's, appended to or put into X-Forwarded-For
-  std::string_view listener_port = {};   // where a client that names no host has connected
+  std::string_view port = {};            // the one that the client asked at
   std::string_view request_id = {};
   bool trust_forwarded = false;  // the peer may set X-Forwarded-* and Forwarded
 };

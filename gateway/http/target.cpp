@@ -43,13 +43,12 @@ bool split_authority(std::string_view text, Authority& out) {
     out = {text.substr(0, close + 1), rest.substr(rest.empty() ? 0 : 1)};
     return is_port(out.port);
   }
-  const auto colon = text.find(':');
-  const auto host = text.substr(0, colon);
-  for (const char c : host)
-    if (!is_host_char(c)) return false;
-  if (host.empty()) return false;
-  out = {host, colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1)};
-  return is_port(out.port);
+  std::size_t size = 0;
+  while (size != text.size() && is_host_char(text[size])) ++size;
+  out = {text.substr(0, size), {}};
+  if (size == 0 || size == text.size()) return size != 0;
+  out.port = text.substr(size + 1);
+  return text[size] == ':' && is_port(out.port);
 }
 
 Refusal split_target(std::string_view method, std::string_view target, Target& out) {

@@ -26,15 +26,17 @@ void append_ms(std::string& out, std::string_view key, Duration value) {
 
 void write_access_line(std::string& out, const AccessLine& line, const ExchangeRecord& record,
                        base::WallTime wall, MonoTime now) {
-  const auto space = line.request.find(' ');
+  const auto client_end = line.request.find(' ');
+  const auto method_end = line.request.find(' ', client_end + 1);
+  const auto client = line.request.substr(0, client_end);
   out = "{\"time\":\"";
   out += base::format_time(wall);
   out += '"';
   append_text(out, "request_id", line.request_id);
-  append_text(out, "client", line.client);
-  if (line.peer != line.client) append_text(out, "peer", line.peer);
-  append_text(out, "method", line.request.substr(0, space));
-  append_text(out, "target", line.request.substr(space + 1).substr(0, most_target));
+  append_text(out, "client", client);
+  if (line.peer != client) append_text(out, "peer", line.peer);
+  append_text(out, "method", line.request.substr(client_end + 1, method_end - client_end - 1));
+  append_text(out, "target", line.request.substr(method_end + 1).substr(0, most_target));
   if (line.status) (out += ",\"status\":") += std::to_string(line.status);
   if (record.version()) {
     append_text(out, "model", record.model()->name);

@@ -9,10 +9,9 @@
 namespace canary::proxy {
 
 struct AccessLine {
-  std::string_view request;  // method, space, target
+  std::string_view request;  // the client's address, method, target; a space between them
   std::string_view request_id;
-  std::string_view client;   // the client's address
-  std::string_view peer;     // the connection's, written where it is another
+  std::string_view peer;     // the connection's address, written where it is another
   std::uint16_t status = 0;  // what the client was sent; 0: nothing
 };
 

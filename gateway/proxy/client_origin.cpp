@@ -24,19 +24,11 @@ bool stands_once(const http::ResponseHead& head, const http::Field& field) {
 
 }  // namespace
 
-void ClientOrigin::take(const http::RequestHead& head, bool trusted) {
-  https_ = false;
-  set_host(head.authority);
-  if (!trusted) return;
+void ClientOrigin::believe(const http::RequestHead& head) {
   https_ = base::iequals(first_of(head.find("X-Forwarded-Proto")), "https");
   http::Authority parts;
   const std::string_view host = first_of(head.find("X-Forwarded-Host"));
   if (http::split_authority(host, parts)) set_host(host);
-}
-
-void ClientOrigin::set_host(std::string_view authority) {
-  const bool fits = authority.size() <= host_.size();
-  size_ = fits ? static_cast<std::uint16_t>(authority.copy(host_.data(), host_.size())) : 0;
 }
 
 void ClientOrigin::replace_in(http::ResponseHead& head, const traffic::Model& model,

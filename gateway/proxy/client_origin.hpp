@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,11 @@ namespace canary::proxy {
 class ClientOrigin {
  public:
   /// `trusted`: the peer may say what it was asked itself (X-Forwarded-Proto, X-Forwarded-Host).
-  void take(const http::RequestHead& head, bool trusted);
+  void take(const http::RequestHead& head, bool trusted) {
+    https_ = false;
+    set_host(head.authority);
+    if (trusted) believe(head);
+  }
 
   /// Replaces Location and Content-Location where they name an endpoint of the model; the new
   /// values lie in `text`. One that is there twice stays, as does what is no absolute http
@@ -25,7 +30,12 @@ class ClientOrigin {
   void replace_in(http::ResponseHead& head, const traffic::Model& model, std::string& text) const;
 
  private:
-  void set_host(std::string_view authority);
+  void set_host(std::string_view authority) {
+    const bool fits = authority.size() <= host_.size();
+    size_ = fits ? static_cast<std::uint16_t>(authority.size()) : 0;
+    if (size_ > 0) std::memcpy(host_.data(), authority.data(), size_);
+  }
+  void believe(const http::RequestHead& head);
   void append(std::string& text, std::string_view scheme, std::string_view rest) const;
 
   bool https_ = false;

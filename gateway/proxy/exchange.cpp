@@ -130,8 +130,8 @@ bool Exchange::admit() {
   parsed_ = true;
   take_request_id(head.request_id);
   if (worker_.samples_access()) {
-    ((logged_request_ = head.method) += ' ') += head.target;
-    logged_client_ = head_view().client_address();
+    logged_request_ = head_view().client_address();
+    (((logged_request_ += ' ') += head.method) += ' ') += head.target;
   }
   if (internal()) return false;
   if (head.framing == http::Framing::length && head.content_length > table_->limits.request_body)

@@ -168,8 +168,7 @@ class Exchange {
   traffic::Draw draw_{};       // kept when the pick is made again
   std::optional<Relay> upload_, download_;
   ClientPace pace_;             // while waits_for_client_ or client_slow_
-  std::string logged_request_;  // method and target, when this request is logged
-  std::string logged_client_;   // the client's address, then
+  std::string logged_request_;  // client, method and target, when this request is logged
   ClientOrigin origin_;         // since the head was sent
   std::uint8_t request_id_size_ = 0;
   std::array<char, 128> request_id_;

@@ -248,7 +248,6 @@ void Exchange::log_access() {
   write_access_line(worker_.line,
                     {.request = logged_request_,
                      .request_id = request_id(),
-                     .client = logged_client_,
                      .peer = session_.peer(),
                      .status = status_sent_},
                     record_, worker_.wall(), worker_.reactor().now());

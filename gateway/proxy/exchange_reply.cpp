@@ -58,16 +58,16 @@ void Exchange::append_head(base::TextBuffer& out) {
   const http::RequestHead& head = worker_.request;
   const bool trusted = trusts_peer();
   origin_.take(head, trusted);
-  const bool clients = model_->settings.upstream.host.kind == config::UpstreamHost::Kind::client;
   // HTTP/1.0 clients may name no host.
   const bool nameless = head.authority.empty();
-  std::string port;
-  if (nameless) port = std::to_string(reactor::bound_port(session_.client().fd()));
+  const bool clients = model_->settings.upstream.host.kind == config::UpstreamHost::Kind::client;
+  std::string_view port = head.port.empty() ? std::string_view("80") : head.port;
+  if (nameless) port = worker_.text = std::to_string(reactor::bound_port(session_.client().fd()));
   http::build_request_head(
       out, head,
       {.host = clients && !nameless ? head.authority : std::string_view(endpoint_->host),
        .client_address = session_.peer(),
-       .listener_port = port,
+       .port = port,
        .request_id = request_id(),
        .trust_forwarded = trusted});
 }

@@ -8,7 +8,8 @@ std::string_view HeadView::next_header(std::string_view name, std::size_t& at) c
   const auto fields = head_.fields();
   while (at < fields.size()) {
     const http::Field& field = fields[at++];
-    if (base::iequals(field.name, name)) return field.value;
+    // Most clients spell it as the file does.
+    if (field.name == name || base::iequals(field.name, name)) return field.value;
   }
   return {};
 }

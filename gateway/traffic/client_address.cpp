@@ -1,7 +1,5 @@
 #include "traffic/client_address.hpp"
 
-#include <algorithm>
-
 #include "base/text.hpp"
 #include "config/address.hpp"
 
@@ -21,11 +19,6 @@ std::optional<IpAddress> without_zone(std::string_view text) {
 }
 
 }  // namespace
-
-bool is_trusted(const std::vector<config::AddressBlock>& trusted, const IpAddress& address) {
-  return std::any_of(trusted.begin(), trusted.end(),
-                     [&](const config::AddressBlock& block) { return block.contains(address); });
-}
 
 std::optional<IpAddress> forwarded_address(std::string_view member) {
   if (member.size() >= 2 && member.front() == '"' && member.back() == '"')

@@ -16,7 +16,11 @@ namespace canary::traffic {
 /// IPv4 as IPv4-mapped IPv6: `1.2.3.4` and `::ffff:1.2.3.4` are one client.
 using IpAddress = std::array<std::uint8_t, 16>;
 
-bool is_trusted(const std::vector<config::AddressBlock>& trusted, const IpAddress& address);
+inline bool is_trusted(const std::vector<config::AddressBlock>& trusted, const IpAddress& address) {
+  for (const config::AddressBlock& block : trusted)
+    if (block.contains(address)) return true;
+  return false;
+}
 
 /// One member of X-Forwarded-For: an address, `address:port`, `[v6]`, `[v6]:port`, each of them in
 /// quotes or not; a zone (`fe80::1%eth0`) is left out. Nothing: `unknown` and anything else.

@@ -28,15 +28,15 @@ bool same_host(std::string_view wanted, std::string_view sent) {
   return address && address == config::parse_ip(sent.substr(1, sent.size() - 2));
 }
 
-// As covers(), whatever is percent-encoded; an encoded separator is none.
+// Where covers() does not: as it does, whatever is percent-encoded; an encoded separator is none.
 bool covers_decoded(std::string_view prefix, std::string_view path) {
-  if (covers(prefix, path)) return true;
   if (path.find('%') == std::string_view::npos || !take_decoded(path, prefix)) return false;
   return path.empty() || prefix.ends_with('/') || path.front() == '/' || path.front() == ':';
 }
 
 bool accepts(const config::Match& match, const RequestView& request) {
-  if (!match.path_prefix.empty() && !covers_decoded(match.path_prefix, request.path()))
+  if (!match.path_prefix.empty() && !covers(match.path_prefix, request.path()) &&
+      !covers_decoded(match.path_prefix, request.path()))
     return false;
   if (!match.host.empty() && !same_host(match.host, host_name(request.host()))) return false;
   if (!match.header_name.empty()) {

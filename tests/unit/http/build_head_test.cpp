@@ -18,7 +18,7 @@ std::string request(const std::string& raw, bool trusted = false) {
   return built(build_request_head, head,
                {.host = "127.0.0.1:9001",
                 .client_address = "10.0.0.9",
-                .listener_port = "8080",
+                .port = "8080",
                 .request_id = "id-1",
                 .trust_forwarded = trusted});
 }
