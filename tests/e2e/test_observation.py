@@ -213,13 +213,15 @@ def test_the_access_log_has_the_client_behind_trusted_proxies(two, tmp_path):
     path = tmp_path / "access.log"
     gateway = two(50, access_log={"path": str(path)}, data={
         "trusted_proxies": ["127.0.0.0/8", "10.0.0.0/8"]})
-    gateway.ask("GET", "/", [("X-Forwarded-For", "6.6.6.6, [2001:DB8::1]:4711, 10.0.0.2")])
-    gateway.ask("GET", "/", [("X-Forwarded-For", "unknown")])
+    gateway.ask("GET", "/far", [("X-Forwarded-For", "6.6.6.6, [2001:DB8::1]:4711, 10.0.0.2")])
+    gateway.ask("GET", "/near", [("X-Forwarded-For", "unknown")])
     with gateway.client() as client:
         client.send(b"GET / HTTP/9.9\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n")
         assert client.read_response().status == 505
-    seen = [(line["client"], line.get("peer")) for line in lines_of(path, 2)]
-    assert seen == [("2001:db8::1", "127.0.0.1"), ("127.0.0.1", None)]
+    seen = {line["target"]: (line["method"], line["client"], line.get("peer"))
+            for line in lines_of(path, 2)}
+    assert seen == {"/far": ("GET", "2001:db8::1", "127.0.0.1"),
+                    "/near": ("GET", "127.0.0.1", None)}
 
 
 def test_the_access_log_is_opened_anew_for_logrotate(two, tmp_path):

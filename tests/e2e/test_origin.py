@@ -72,10 +72,12 @@ def test_behind_a_proxy_with_a_name_of_its_own_the_redirect_has_the_clients(gate
 
 
 @pytest.mark.parametrize("proto,host,origin", [
-    ("https, http", "a.example", "https://a.example"), ("HTTPS", "a.example:1", "https://a.example:1"),
+    ("https, http", "a.example", "https://a.example"),
+    ("HTTPS", "a.example:1", "https://a.example:1"),
     ("http,https", "a.example , b", "http://a.example"), ("gopher", "a b", "http://gateway.test"),
     ("", "", "http://gateway.test"), ("https", "/evil", "https://gateway.test")])
-def test_of_what_proxies_say_the_first_counts_if_it_is_sound(gateways, upstreams, proto, host, origin):
+def test_of_what_proxies_say_the_first_counts_if_it_is_sound(gateways, upstreams, proto, host,
+                                                             origin):
     upstream = upstreams(handler=lambda exchange: exchange.send(
         response(b"", "302 Found", [("Location", upstream.url + "/x")])))
     gateway = gateways(one_model(upstream.url, data=TRUSTED))

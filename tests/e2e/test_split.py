@@ -218,5 +218,6 @@ def test_query_values_are_one_user_however_they_are_encoded(two):
 
 def test_the_override_cookie_may_stand_on_any_line(two):
     gateway = two(0, {"override": {"cookie": "canary", "at_zero": True}})
-    for fields in ([("Cookie", "a=b"), ("Cookie", "canary=always")], [("Cookie", "canary=\"always\"")]):
+    for fields in ([("Cookie", "a=b"), ("Cookie", "canary=always")],
+                   [("Cookie", "canary=\"always\"")]):
         assert gateway.ask("GET", "/", fields).body == b"2"

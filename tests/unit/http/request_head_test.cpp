@@ -319,6 +319,26 @@ TEST_CASE("An accepted request head says what the gateway needs to know") {
   CHECK(head.find("empty").data() != nullptr);
 }
 
+TEST_CASE("The port is the authority's, or none") {
+  const std::pair<std::string, std::string> rows[] = {
+      {"GET / HTTP/1.1\r\nHost: a", ""},
+      {"GET / HTTP/1.1\r\nHost: a:", ""},
+      {"GET / HTTP/1.1\r\nHost: a:8443", "8443"},
+      {"GET / HTTP/1.1\r\nHost: [::1]", ""},
+      {"GET / HTTP/1.1\r\nHost: [::1]:81", "81"},
+      {"GET http://b:82/ HTTP/1.1\r\nHost: a:81", "82"},
+      {"GET http://b/ HTTP/1.1\r\nHost: a:81", ""},
+      {"GET / HTTP/1.0", ""},
+      {"GET / HTTP/1.0\r\nHost: a:83", "83"}};
+  for (const auto& [lines, port] : rows) {
+    static RequestHead head;
+    CAPTURE(lines);
+    const std::string raw = lines + "\r\n\r\n";
+    REQUIRE_FALSE(head.parse(raw, {}));
+    CHECK(head.port == port);
+  }
+}
+
 TEST_CASE("The authority of an absolute target replaces Host") {
   RequestHead head;
   struct Row {

@@ -23,7 +23,7 @@ TEST_CASE("GET /internal/model-version answers with exactly the announced bytes"
   CHECK(client.ask(get("/internal/model-version")).status() == 503);
   announce(gateway, 0);
   for (const char* target : {"/internal/model-version", "/internal/model-version?model=m",
-                             "/internal/model-version/m"}) {
+                             "/internal/model-version?m%6Fdel=%6d", "/internal/model-version/m"}) {
     const Message answer = client.ask(get(target));
     CHECK(answer.start_line() == "HTTP/1.1 200 OK");
     CHECK(answer.field("Content-Type") == "application/json");
