@@ -7,8 +7,9 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "base/read_file.hpp"
 #include "config/load.hpp"
-#include "control/reloader.hpp"
+#include "traffic/build_table.hpp"
 
 namespace canary::rehearsal {
 namespace {
@@ -41,7 +42,7 @@ House::~House() {
 
 base::Result<void> House::write_file(const std::string& text) {
   std::ofstream(config_path_, std::ios::binary | std::ios::trunc) << text;
-  const auto written = control::read_config(config_path_.string());
+  const auto written = base::read_config_text(config_path_.string());
   if (!written || *written != text) return base::Error("cannot write " + config_path_.string());
   return {};
 }
@@ -108,7 +109,7 @@ void House::answer_version(const std::string& model,
 }
 
 base::Result<void> House::start() {
-  const auto text = control::read_config(config_path_.string());
+  const auto text = base::read_config_text(config_path_.string());
   if (!text) return text.error();
   if (auto opened = open(); !opened) return opened;
   auto loaded = config::load(*text);

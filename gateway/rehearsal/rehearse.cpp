@@ -9,7 +9,7 @@
 
 #include "base/json_text.hpp"
 #include "base/printable.hpp"
-#include "control/reloader.hpp"
+#include "base/read_file.hpp"
 #include "log/log.hpp"
 #include "rehearsal/rehearsal.hpp"
 #include "rehearsal/render.hpp"
@@ -52,7 +52,7 @@ std::vector<Problem> read_replacements(config::Scenario& scenario, const std::st
   for (std::size_t i = 0; i < scenario.events.size(); ++i) {
     auto& event = scenario.events[i];
     if (!event.file || event.file->path.empty()) continue;
-    auto text = control::read_config((directory / event.file->path).string());
+    auto text = base::read_config_text((directory / event.file->path).string());
     if (text)
       event.file->text = std::move(*text);
     else
@@ -124,11 +124,11 @@ int run_rehearse(const RehearseOptions& options, const base::Clock& clock, bool 
   const auto refused = [&](const std::string& path, const std::vector<Problem>& problems) {
     return refuse(path, problems, options.json, out, err);
   };
-  const auto text = control::read_config(options.config_path);
+  const auto text = base::read_config_text(options.config_path);
   if (!text) return refused(options.config_path, {unreadable(text.error())});
   auto loaded = config::load(*text);
   if (!loaded.ok()) return refused(options.config_path, loaded.errors);
-  const auto scenario_text = control::read_config(options.scenario_path);
+  const auto scenario_text = base::read_config_text(options.scenario_path);
   if (!scenario_text) return refused(options.scenario_path, {unreadable(scenario_text.error())});
   auto scenario = config::load_scenario(*scenario_text, loaded.config);
   if (!scenario.ok()) return refused(options.scenario_path, scenario.errors);

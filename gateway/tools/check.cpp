@@ -1,16 +1,13 @@
 #include "tools/check.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <iostream>
 
 #include "base/json_text.hpp"
 #include "base/printable.hpp"
+#include "base/read_file.hpp"
 #include "base/token_file.hpp"
 #include "base/units.hpp"
 #include "config/load.hpp"
@@ -19,25 +16,6 @@
 
 namespace canary::tools {
 namespace {
-
-constexpr std::size_t max_bytes = 1 << 20;  // one more is read, so that load() can tell
-
-base::Result<std::string> read_text(const std::string& path) {
-  const auto failed = [] { return base::Error(std::strerror(errno)); };
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return failed();
-  std::string text(max_bytes + 1, '\0');
-  std::size_t length = 0;
-  ssize_t count = 0;
-  while (length < text.size() && (count = read(fd, text.data() + length, text.size() - length)) > 0)
-    length += static_cast<std::size_t>(count);
-  const base::Error error = failed();
-  close(fd);
-  if (count < 0) return error;
-  text.resize(length);
-  // Spelled out, because an Error can be made from a string as well.
-  return base::Result<std::string>(boost::system::in_place_value, std::move(text));
-}
 
 // Endpoint names that do not resolve are only warnings: a server that is down is no mistake.
 void warn_of_names(config::Loaded& loaded, base::Duration timeout) {
@@ -196,16 +174,16 @@ void write_json(const std::string& path, const config::Loaded& loaded, std::ostr
 
 int run_check(const std::string& path, const CheckOptions& options, std::ostream& out) {
   config::Loaded loaded;
-  const auto text = read_text(path);
-  if (text) {
-    loaded = config::load(*text);
+  const auto file = base::read_file(path, base::max_config_bytes, base::Accept::streams);
+  if (file) {
+    loaded = config::load(file->text);
     if (loaded.ok()) look_for_own_listeners(loaded);
     if (loaded.ok()) {
       look_at_token(loaded);
       warn_of_names(loaded, options.resolve_timeout);
     }
   } else {
-    loaded.errors.push_back({0, 0, "", text.error().message(), "a file that can be read"});
+    loaded.errors.push_back({0, 0, "", file.error().message(), "a file that can be read"});
   }
   if (options.json)
     write_json(path, loaded, out);
