@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <optional>
+#include <string_view>
 
 #include "base/nearest_word.hpp"
 #include "base/printable.hpp"
@@ -12,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "rehearsal/rehearse.hpp"
 #include "run/gateway.hpp"
+#include "run/signals.hpp"
 #include "tools/check.hpp"
 
 namespace {
@@ -228,6 +230,8 @@ void add_version(CLI::App& app, CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Before anything else: a SIGHUP may come as soon as the process is there.
+  if (argc > 1 && argv[1] == std::string_view("run")) run::take_signals();
   CLI::App app(
       "canary-gateway puts a new model version in front of real users without hurting them.",
       "canary-gateway");

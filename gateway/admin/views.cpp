@@ -132,7 +132,7 @@ void write_config(JsonWriter& out, const control::ConfigView& config) {
   out.key("config").object([&] {
     out.field("generation", config.generation);
     write_time(out, "loaded_at", config.loaded_at);
-    out.field_or_null("last_error", config.last_error);
+    out.field_or_null("last_error", config.last_error).field_or_null("held", config.held);
     out.field("path", config.path).field("fallback", config.fallback);
     out.key("warnings").array([&] {
       for (const auto& warning : config.warnings) out.value(warning);

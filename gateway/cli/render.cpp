@@ -60,6 +60,8 @@ std::string alarms(const json::value& status, const Style& style) {
       found.push_back(text(at(each, "receiver")) + " is not told (" +
                       base::format_number(number(at(each, "waiting")), 15) +
                       " messages wait): " + error);
+  if (const auto held = text(at(status, "config", "held")); !held.empty())
+    found.push_back("the changed file is not taken up yet: " + held);
   std::string out;
   for (const auto& alarm : found) out += paint(style.colour, Colour::red, "! " + alarm) + "\n";
   for (const auto& warning : items(at(status, "config", "warnings")))

@@ -9,6 +9,8 @@ namespace canary::control {
 namespace {
 
 constexpr int most_tries = 3;
+// A canary that a file which ended early did not name keeps its phase for so long.
+constexpr base::Duration cut_off_patience = std::chrono::minutes(10);
 
 Outcome refusal(int status, std::string message) {
   Outcome outcome;
@@ -52,6 +54,10 @@ bool Adopter::raises(const Step& step) const {
   return rollout::raises(rollout.state, rollout.file, step.decision.next, step.file);
 }
 
+bool Adopter::goes_on(const Rollout& rollout) const {
+  return rollout.cut_off && core_.parts.clock.mono() - *rollout.cut_off < cut_off_patience;
+}
+
 void Adopter::decide(const AttemptPtr& attempt) {
   attempt->steps.clear();
   attempt->versions.clear();
@@ -63,9 +69,9 @@ void Adopter::decide(const AttemptPtr& attempt) {
     auto file = model.canary->rollout_percentage;
     if (attempt->candidate->fallback && core_.parts.latch.read(key.first, key.second))
       file = std::min(file, rollout.file);
-    auto decision =
-        rollout::advance(rollout::rules_of(model), rollout.state, rollout.file,
-                         rollout::FileChanged{file, model.attempt}, core_.parts.clock.wall());
+    auto decision = rollout::advance(rollout::rules_of(model), rollout.state, rollout.file,
+                                     rollout::FileChanged{file, model.attempt, goes_on(rollout)},
+                                     core_.parts.clock.wall());
     attempt->steps.push_back({key, file, std::move(decision)});
     attempt->versions.push_back(rollout.version);
   }
@@ -142,21 +148,24 @@ void Adopter::take_back(const AttemptPtr& attempt) {
 }
 
 /// A canary that is no longer named keeps its latch and state, but nothing is in force for it.
-std::vector<Step> Adopter::retire_absent(const config::Config& next) {
+std::vector<Step> Adopter::retire_absent(const Candidate& candidate) {
   std::vector<Step> retired;
-  for (const Key& key : core_.rollouts.absent_from(next)) {
+  for (const Key& key : core_.rollouts.absent_from(candidate.config)) {
     Rollout& rollout = core_.rollouts.at(key);
     if (const auto before = rollout.weight().effective; before > 0) {
-      rollout::Entry entry{"file",
-                           "gateway",
-                           key.second + " is not the file's canary any more",
-                           std::nullopt,
-                           before,
-                           0,
-                           rollout.state.phase};
+      rollout::Entry entry{
+          "file",
+          "gateway",
+          key.second + (candidate.cut_short ? " is missing: the file seems to end early"
+                                            : " is not the file's canary any more"),
+          std::nullopt,
+          before,
+          0,
+          rollout.state.phase};
       retired.push_back({key, 0, {rollout.state, false, std::move(entry), {}}});
     }
     rollout.file = 0;
+    if (candidate.cut_short) rollout.cut_off = core_.parts.clock.mono();
     ++rollout.version;
     core_.rollouts.store_slot(key);
     core_.gate.overtake(key);
@@ -185,13 +194,14 @@ std::vector<Step> Adopter::close_promoted(const config::Config& next) {
 void Adopter::take_effect(const AttemptPtr& attempt) {
   const Candidate& candidate = *attempt->candidate;
   std::vector<Step> record = close_promoted(candidate.config);
-  for (Step& step : retire_absent(candidate.config)) {
+  for (Step& step : retire_absent(candidate)) {
     core_.tell(step.key, step.decision);
     record.push_back(std::move(step));
   }
   std::vector<std::pair<Key, std::uint64_t>> lift;
   std::vector<Key> zeros;
   for (const Step& step : attempt->steps) {
+    core_.rollouts.at(step.key).cut_off.reset();
     const bool raised = raises(step);
     if (!raised && !step.decision.entry && core_.rollouts.at(step.key).file == step.file) continue;
     core_.put(step.key, step.file, step.decision);
@@ -203,6 +213,7 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
     if (!step.decision.trigger.empty()) zeros.push_back(step.key);
   }
   core_.config = candidate.config;
+  core_.adopted = candidate.text;
   core_.text.reset();
   // A fallback's weights are limited: the same text in the file, once mended, is taken up anew.
   if (!candidate.incomplete && !candidate.fallback) core_.text = candidate.text;

@@ -18,6 +18,7 @@ struct Candidate {
   std::vector<std::string> warnings;
   bool fallback = false;    // the last accepted text, because the present file is broken
   bool first = false;       // at start: a raise that cannot be committed is left out, not refused
+  bool cut_short = false;   // the file seems to end early, and canaries are missing
   bool incomplete = false;  // that happened: the file should be taken up again
 };
 
@@ -50,7 +51,8 @@ class Adopter {
   void take_back(const AttemptPtr& attempt);
   void take_effect(const AttemptPtr& attempt);
   std::vector<Step> close_promoted(const config::Config& next);
-  std::vector<Step> retire_absent(const config::Config& next);
+  std::vector<Step> retire_absent(const Candidate& candidate);
+  bool goes_on(const Rollout& rollout) const;
   bool raises(const Step& step) const;
   void check_descriptors();
   void keep_text(const Candidate& candidate);

@@ -4,10 +4,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
+#include "control/config_file.hpp"
 #include "control/prover.hpp"
 #include "control/reloader.hpp"
 #include "control/unknown_name.hpp"
-#include "control/watcher.hpp"
 #include "log/log.hpp"
 
 namespace canary::control {
@@ -26,8 +26,13 @@ struct Controller::Impl {
         runner(core),
         prover(core, runner),
         adopter(core, runner),
-        reloader(core, adopter),
-        watcher(core.parts.io, core.parts.config_path, [this] { reloader.look(); }),
+        file({.io = core.parts.io,
+              .path = core.parts.config_path,
+              .own_thread = core.parts.watch_file,
+              .read = core.parts.read_file,
+              .seen = [this](const Look& look) { reloader.seen(look); },
+              .stuck = [this] { reloader.stuck(); }}),
+        reloader(core, adopter, file),
         timer(core.parts.io) {
     runner.on_zero_in_force = [this](const Key& key, base::Duration elapsed) {
       prover.in_force(key, elapsed);
@@ -40,8 +45,8 @@ struct Controller::Impl {
   Runner runner;
   Prover prover;
   Adopter adopter;
+  ConfigFile file;
   Reloader reloader;
-  Watcher watcher;
   boost::asio::steady_timer timer;
   bool draining = false;
   base::MonoTime next_checkpoint{};
@@ -290,12 +295,11 @@ void Controller::start(const config::Config& config, std::string text, bool fall
     impl.core.view.last_error = "the file was refused; running on the last accepted one";
   }
   impl.adopter.adopt(candidate, [&impl, on_ready = std::move(on_ready)](const Outcome&) {
-    if (impl.core.parts.watch_file) impl.watcher.start();
     impl.told_paused = impl.core.parts.clock.paused();
     impl.tick_later();
     if (on_ready) on_ready();
-    // The file may have changed since it was read, and a fallback's problem is told in full.
-    impl.reloader.look();
+    // Looks at once: the file may have changed, and a fallback's problem is told in full.
+    impl.file.watch();
   });
 }
 
@@ -303,7 +307,7 @@ void Controller::stop() {
   impl_->checkpoint(impl_->core.parts.clock.mono(), true);
   impl_->core.alive.reset();
   impl_->core.publisher.stop();
-  impl_->watcher.stop();
+  impl_->file.stop();
   impl_->timer.cancel();
 }
 
@@ -359,6 +363,8 @@ StatusView Controller::status() const {
   const Core& core = impl_->core;
   StatusView status;
   status.config = core.view;
+  if (const auto stuck = impl_->file.stuck_for())
+    status.config.last_error = still_waiting(core.parts.config_path, *stuck);
   for (const auto& model : core.config.models) status.models.push_back(impl_->view(model));
   status.table_generation = core.publisher.published();
   status.in_force_generation = core.publisher.in_force();
@@ -380,19 +386,8 @@ void Controller::history(std::string model, std::size_t limit,
                                     impl_->core.on_control(std::move(done)));
 }
 
-std::vector<RollbackCount> Controller::rollbacks() const {
-  std::vector<RollbackCount> counts;
-  for (const auto& [key, count] : impl_->core.rollbacks)
-    counts.push_back({key.model, key.trigger, std::string(rollout::mode_name(key.mode)), count});
-  return counts;
-}
-
-std::vector<RefusalCount> Controller::refusals() const {
-  std::vector<RefusalCount> counts;
-  for (const auto& [model, count] : impl_->core.refusals) counts.push_back({model, count});
-  return counts;
-}
-
+std::vector<RollbackCount> Controller::rollbacks() const { return impl_->core.rollback_counts(); }
+std::vector<RefusalCount> Controller::refusals() const { return impl_->core.refusal_counts(); }
 std::vector<EndpointCount> Controller::endpoint_counts() const {
   return impl_->core.endpoints.counts();
 }

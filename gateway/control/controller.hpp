@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "control/basis.hpp"
+#include "control/config_file.hpp"
 #include "control/figures.hpp"
 #include "control/health_probes.hpp"
 #include "control/views.hpp"
@@ -74,10 +75,11 @@ class Controller {
     // Both versions' quality within the judge's window; none: there is no such criterion.
     std::function<std::optional<analysis::QualityEvidence>(const std::string& model)> quality =
         nullptr;
-    std::string status_url{};        // what people are pointed to
-    bool watch_file = true;          // false: the file is read when reload() asks for it
-    ResolveName resolve = nullptr;   // none: the system's resolver
-    SendProbe send_probe = nullptr;  // none: endpoints are not probed
+    std::string status_url{};              // what people are pointed to
+    bool watch_file = true;                // false: the file is read when reload() asks for it
+    ConfigFile::Read read_file = nullptr;  // none: the file system
+    ResolveName resolve = nullptr;         // none: the system's resolver
+    SendProbe send_probe = nullptr;        // none: endpoints are not probed
     // How many descriptors the process may have; none: nobody asks whether they are enough.
     std::function<std::size_t()> descriptor_limit = nullptr;
   };

@@ -182,4 +182,17 @@ void Core::tell(const Key& key, const rollout::Decision& decision) {
                           {"reason", entry.reason}});
 }
 
+std::vector<RollbackCount> Core::rollback_counts() const {
+  std::vector<RollbackCount> counts;
+  for (const auto& [key, count] : rollbacks)
+    counts.push_back({key.model, key.trigger, std::string(rollout::mode_name(key.mode)), count});
+  return counts;
+}
+
+std::vector<RefusalCount> Core::refusal_counts() const {
+  std::vector<RefusalCount> counts;
+  for (const auto& [model, count] : refusals) counts.push_back({model, count});
+  return counts;
+}
+
 }  // namespace canary::control

@@ -32,6 +32,7 @@ struct Core {
   Controller::Parts parts;
   config::Config config;            // in force
   std::optional<std::string> text;  // its text; none while the file should be taken up again
+  std::string adopted;              // its text, in any case
   ConfigView view;
   Rollouts rollouts;
   Publisher publisher;
@@ -51,6 +52,8 @@ struct Core {
   };
   std::map<RollbackKind, std::uint64_t> rollbacks;  // since the start
   std::map<std::string, std::uint64_t> refusals;
+  std::vector<RollbackCount> rollback_counts() const;
+  std::vector<RefusalCount> refusal_counts() const;
   std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
 
   /// A callback for another thread, or for later: runs on the control thread, unless the controller

@@ -1,15 +1,18 @@
 #include "control/reloader.hpp"
 
-#include <fstream>
 #include <utility>
 
+#include "config/cut.hpp"
 #include "config/load.hpp"
+#include "control/settling.hpp"
 #include "log/log.hpp"
 
 namespace canary::control {
 namespace {
 
-constexpr std::size_t largest_file = 1 << 20;
+// A text that ends early but only lowers is believed when it has stayed so long: a person may have
+// taken the canary out at the file's end, and must not wait for ever.
+constexpr base::Duration cut_patience = std::chrono::seconds(30);
 constexpr std::size_t most_problems_told = 20;
 
 std::vector<std::string> told(const std::vector<config::Problem>& problems,
@@ -30,17 +33,6 @@ std::string joined(const std::vector<std::string>& problems) {
 
 }  // namespace
 
-base::Result<std::string> read_config(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return base::Error("cannot read " + path);
-  std::string text(largest_file + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return base::Error("cannot read " + path);
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > largest_file) return base::Error(path + " is larger than 1 MiB");
-  return base::Result<std::string>(boost::system::in_place_value, std::move(text));
-}
-
 void Reloader::request(std::string actor, Done done) {
   if (waiting_.size() >= capacity) {
     Outcome outcome;
@@ -48,32 +40,115 @@ void Reloader::request(std::string actor, Done done) {
     outcome.message = "too many reloads are waiting";
     return done(outcome);
   }
+  if (file_.stuck_for()) {
+    Outcome outcome;
+    outcome.status = 503;
+    outcome.message = stuck_text();
+    return done(outcome);
+  }
   waiting_.push_back({std::move(actor), std::move(done)});
-  if (!running_) run();
+  if (!running_) read();
 }
 
-void Reloader::look() {
-  if (running_) {
-    look_again_ = true;
-    return;
-  }
-  auto text = read_config(core_.parts.config_path);
-  if (text && (*text == core_.text || *text == refused_)) {
-    // Back to what is in force: the problem that was told is gone with the text that had it.
-    if (*text == core_.text && !core_.view.last_reload_ok) request("file", [](const Outcome&) {});
-    return;
-  }
-  if (!text && text.error().message() == unread_) return;
-  request("file", [](const Outcome&) {});
-}
-
-void Reloader::run() {
-  running_ = true;
+void Reloader::read() {
+  running_ = reading_ = true;
   served_ = std::exchange(waiting_, {});
-  auto text = read_config(core_.parts.config_path);
-  unread_ = text ? std::string() : text.error().message();
-  if (!text) return refuse(422, {text.error().message()});
-  present_ = std::move(*text);
+  file_.ask();
+}
+
+void Reloader::seen(const Look& look) {
+  if (reading_ && look.asked) {
+    reading_ = false;
+    later_.reset();  // what was seen before is older
+    return take(look.file);
+  }
+  if (running_)
+    later_ = look;
+  else
+    consider(look);
+}
+
+void Reloader::consider(const Look& look) {
+  if (!look.file) {
+    if (look.left == base::Duration::zero() && look.file.error().message() != unread_)
+      take_by_itself(look.file);
+    return;
+  }
+  const std::string& text = look.file->text;
+  if (text != cut_) cut_.clear();
+  if (text == core_.text || text == refused_) {
+    core_.view.held.clear();
+    // Back to what is in force: the problem that was told is gone with the text that had it.
+    if (text == core_.text && !core_.view.last_reload_ok) take_by_itself(look.file);
+    return;
+  }
+  if (const auto reason = reason_to_hold(look); !reason.empty()) return hold(reason);
+  if (look.left == base::Duration::zero()) take_by_itself(look.file);
+}
+
+/// Why the file is not taken up although it changed; empty when nothing is said of it.
+std::string Reloader::reason_to_hold(const Look& look) {
+  const std::string now = "; a reload takes it up now";
+  if (look.left > base::Duration::zero())
+    return look.open ? "it is being written: it is taken up when its writer has closed it, or when "
+                       "it has not changed for " +
+                           base::format_duration(patience(Change::opened)) + now
+                     : std::string();
+  lowers_by_cut_ = false;
+  const std::string& text = look.file->text;
+  if (look.whole || !config::ends_early(text, core_.adopted)) return {};
+  const auto loaded = config::load(text);
+  if (!loaded.ok()) return {};  // refused anyhow
+  const auto lack = config::lack_of(core_.config, loaded.config);
+  if (lack.what.empty()) return {};
+  const auto time = core_.parts.clock.mono();
+  if (cut_.empty()) {
+    cut_ = text;
+    cut_since_ = time;
+  }
+  const std::string what = "it ends early and lacks " + lack.what + ": it is taken up when ";
+  if (!lack.only_canaries) return what + "it has changed" + now;
+  lowers_by_cut_ = time - cut_since_ >= cut_patience;
+  if (lowers_by_cut_) return {};
+  return what + "it has stayed so for " + base::format_duration(cut_patience) + now;
+}
+
+void Reloader::hold(const std::string& reason) {
+  if (std::exchange(core_.view.held, reason) != reason)
+    log::warn("config_held", {{"path", core_.parts.config_path}, {"reason", reason}});
+}
+
+void Reloader::stuck() {
+  log::error("config_unreadable", {{"message", stuck_text()}});
+  if (reading_) {
+    reading_ = false;
+    present_.clear();
+    Outcome outcome;
+    outcome.status = 503;
+    outcome.message = unread_ = stuck_text();
+    return finish(outcome);
+  }
+  if (running_) return;
+  unread_ = stuck_text();
+  core_.view.last_reload_ok = false;
+  core_.view.last_error = unread_;
+}
+
+std::string Reloader::stuck_text() const {
+  return still_waiting(core_.parts.config_path, file_.stuck_for().value_or(base::Duration{}));
+}
+
+void Reloader::take_by_itself(const base::Result<base::FileText>& file) {
+  running_ = true;
+  served_.push_back({"file", [](const Outcome&) {}});
+  take(file);
+}
+
+void Reloader::take(const base::Result<base::FileText>& file) {
+  core_.view.held.clear();
+  unread_ = file ? std::string() : file.error().message();
+  if (!file) return refuse(422, {unread_});
+  present_ = file->text;
   if (present_ == core_.text) {
     Outcome unchanged;
     unchanged.message = "unchanged";
@@ -93,6 +168,7 @@ void Reloader::run() {
   auto candidate = std::make_shared<Candidate>();
   candidate->config = std::move(loaded.config);
   candidate->text = present_;
+  candidate->cut_short = std::exchange(lowers_by_cut_, false);
   candidate->warnings = told(loaded.warnings, core_.parts.config_path);
   adopter_.adopt(std::move(candidate), [this](const Outcome& outcome) {
     if (outcome.status == 200) return finish(outcome);
@@ -126,8 +202,8 @@ void Reloader::finish(const Outcome& outcome) {
   running_ = false;
   for (const auto& request : served) request.done(outcome);
   if (running_) return;
-  if (!waiting_.empty()) return run();
-  if (std::exchange(look_again_, false)) look();
+  if (!waiting_.empty()) return read();
+  if (const auto look = std::exchange(later_, std::nullopt)) consider(*look);
 }
 
 }  // namespace canary::control

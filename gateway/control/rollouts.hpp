@@ -27,7 +27,8 @@ struct Rollout {
   std::optional<base::MonoTime> counted_until;
   base::Duration checkpointed{};                 // progress() as last written down
   std::optional<base::Duration> in_force_after;  // how long the last weight of 0 took
-  std::optional<base::MonoTime> not_before;      // a raise of its plan was not committed: wait
+  std::optional<base::MonoTime> cut_off;  // when a file that ended early did not name it any more
+  std::optional<base::MonoTime> not_before;  // a raise of its plan was not committed: wait
   rollout::Weight weight() const { return rollout::weigh(file, state); }
   /// The sum of the clocks that only grow: what a checkpoint keeps.
   base::Duration progress() const {

@@ -19,6 +19,7 @@ struct ConfigView {
   base::WallTime loaded_at{};
   std::string path;
   std::string last_error;  // of the last reload that was refused; empty after a good one
+  std::string held;        // why a changed file is not taken up yet; empty: it is not held
   std::vector<std::string> warnings;
   bool last_reload_ok = true;
   bool fallback = false;  // running on the last accepted file, not on the present one

@@ -68,7 +68,7 @@ Decision Step::operator()(const FileChanged& event) {
   State next = state_;
   if (!state_.latched) fit(next, rules_.plan);
   const bool moved = next.phase != state_.phase || next.phase_limit != state_.phase_limit;
-  begin_anew_at_zero(next);
+  if (!event.goes_on) begin_anew_at_zero(next);
   if (file_after_ != file_) return changed(std::move(next), "file", "gateway", change);
   // A state that was remembered under another file (its slot is lost) is settled here.
   next.status = status_of(next, file_after_);

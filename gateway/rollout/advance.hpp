@@ -36,6 +36,8 @@ struct Actor {
 struct FileChanged {  // a configuration was accepted, at start or by reload; the rules are its
   BasisPoints file = 0;
   std::uint32_t attempt = 1;
+  // The file had merely ended early and is whole again: the canary goes on in its phase.
+  bool goes_on = false;
 };
 struct Measured {                           // the tick's readings
   std::vector<analysis::Reading> readings;  // the canary's
@@ -132,7 +134,8 @@ struct Decision {
 ///   stable cannot take the load; straight to 0 when another trigger fires, the error rate doubles,
 ///   or a person says so. On the ladder the weight never rises; whatever takes it to 0 latches.
 /// - Whatever takes the weight to 0 begins its proof; a weight above 0 ends it.
-/// - Whatever takes the weight to 0, the return is at the plan's first phase with its clock at 0.
+/// - Whatever takes the weight to 0, the return is at the plan's first phase with its clock at 0;
+///   but a file that merely ended early takes no phase away (goes_on).
 /// - An event that changes nothing (the flag it already has) has no entry and is not refused.
 Decision advance(const Rules& rules, const State& state, BasisPoints file, const Event& event,
                  base::WallTime now);

@@ -2,81 +2,33 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstring>
 #include <optional>
-#include <sstream>
-#include <thread>
 
 #include "admin/listeners.hpp"
+#include "base/cpus.hpp"
 #include "base/descriptors.hpp"
 #include "base/running_time.hpp"
 #include "base/version.hpp"
 #include "config/load.hpp"
 #include "control/controller.hpp"
-#include "control/reloader.hpp"
 #include "log/log.hpp"
 #include "net/http_probe.hpp"
 #include "notify/http_notifier.hpp"
 #include "proxy/worker_pool.hpp"
 #include "run/own_version.hpp"
+#include "run/signals.hpp"
 #include "run/start_advice.hpp"
+#include "run/start_config.hpp"
 
 namespace canary::run {
 namespace {
 
 namespace asio = boost::asio;
 
-struct Started {
-  config::Config config;
-  std::string text;
-  bool fallback = false;
-  std::vector<std::string> warnings;
-};
-
-// The state directory that a file asks for, also when the file as a whole is broken: the last
-// accepted configuration is kept there.
-std::filesystem::path state_dir_of(const config::Loaded& loaded, const std::string& text) {
-  std::istringstream lines(text);
-  constexpr std::string_view key = "state_dir:";
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(key)) continue;
-    const config::Loaded alone = config::load(line);
-    return alone.config.state_dir;
-  }
-  return loaded.config.state_dir;
-}
-
-void log_problems(std::string_view path, const std::vector<config::Problem>& problems,
-                  log::Level level) {
-  for (const auto& problem : problems)
-    log::write(level, "config_problem", {{"problem", problem.to_string(path)}});
-}
-
-/// The last accepted configuration, loudly; nothing when there is none.
-std::optional<Started> fall_back(const store::StateDir& state_dir, const std::string& path) {
-  const auto accepted = state_dir.load_accepted();
-  if (!accepted) return std::nullopt;
-  const config::Loaded last = config::load(*accepted);
-  if (!last.ok()) return std::nullopt;
-  log::error("config_fallback",
-             {{"path", path},
-              {"message", "the file is refused: running on the last accepted configuration"}});
-  return Started{last.config, *accepted, true, {}};
-}
-
-/// The file's configuration, or the last accepted one.
-std::optional<Started> load_config(const std::string& path, const config::Loaded& loaded,
-                                   const std::string& text, const store::StateDir& state_dir) {
-  log_problems(path, loaded.errors, log::Level::error);
-  log_problems(path, loaded.warnings, log::Level::warn);
-  if (!loaded.ok()) return fall_back(state_dir, path);
-  Started started{loaded.config, text, false, {}};
-  for (const auto& warning : loaded.warnings) started.warnings.push_back(warning.to_string(path));
-  return started;
-}
+constexpr std::size_t max_workers = 256;  // what data.workers may say
 
 admin::ProcessCounters count_process(const proxy::WorkerPool& pool,
                                      const log::AccessLogWriter* access_log) {
@@ -119,22 +71,15 @@ int fail(const base::Error& error) { return fail(explain(error.message())); }
 /// Everything that runs, in the order of its making.
 class Gateway {
  public:
-  explicit Gateway(const RunOptions& options) : options_(options) { signals_.add(SIGUSR1); }
+  explicit Gateway(const RunOptions& options) : options_(options) {}
 
   /// Up to `ready`, or the signal that comes before. The exit status when it comes to nothing.
   std::optional<int> start() {
-    const auto read = control::read_config(options_.config_path);
-    if (!read) log::error("config_unreadable", {{"message", read.error().message()}});
-    const std::string text = read ? *read : std::string();
-    const config::Loaded loaded = config::load(text);
-    const auto dir = options_.state_dir.empty() ? state_dir_of(loaded, text) : options_.state_dir;
-    auto state_dir = store::StateDir::open(dir);
-    if (!state_dir) return fail(state_dir.error());
-    state_dir_.emplace(std::move(*state_dir));
-    auto started = load_config(options_.config_path, loaded, text, *state_dir_);
-    if (!started) return run_invalid_config;
-    if (const auto opened = open(started->config); !opened) return fail(opened.error());
-    if (!settle_objections(*started)) return run_invalid_config;
+    std::optional<Started> started;
+    {
+      const StartGuard guard;
+      if (const int failed = prepare(started); failed != run_stopped) return failed;
+    }
     begin(*started);
     while (!ready_ && !io_.stopped()) io_.run_one();
     return std::nullopt;
@@ -143,10 +88,29 @@ class Gateway {
   int run() {
     io_.run();
     controller_->stop();
+    end_soon(run_stopped);
     return run_stopped;
   }
 
  private:
+  /// Everything up to what is in force: reads, opens, listens.
+  int prepare(std::optional<Started>& started) {
+    const StartFile file = read_start_file(options_.config_path);
+    const auto dir = options_.state_dir.empty() ? state_dir_of(file) : options_.state_dir;
+    // Which state directory is an unreadable file's nobody knows; where the default one is not
+    // there, nothing is kept either.
+    std::error_code ignored;
+    if (!file.readable && options_.state_dir.empty() && !std::filesystem::exists(dir, ignored))
+      return run_invalid_config;
+    auto state_dir = store::StateDir::open(dir);
+    if (!state_dir) return fail(state_dir.error());
+    state_dir_.emplace(std::move(*state_dir));
+    started = choose_config(file, *state_dir_);
+    if (!started) return run_invalid_config;
+    if (const auto opened = open(started->config); !opened) return fail(opened.error());
+    return settle_objections(*started) ? run_stopped : run_invalid_config;
+  }
+
   base::Result<void> open(const config::Config& config) {
     auto latch = store::LatchFile::open(state_dir_->path());
     if (!latch) return latch.error();
@@ -160,11 +124,9 @@ class Gateway {
       if (!access_log) return access_log.error();
       access_log_ = std::move(*access_log);
     }
-    const std::size_t workers = config.data.workers > 0
-                                    ? config.data.workers
-                                    : std::max(1u, std::thread::hardware_concurrency());
-    registry_.emplace(workers);
-    pool_.emplace(workers, access_log_.get(),
+    choose_workers(config.data.workers);
+    registry_.emplace(workers_.cpus);
+    pool_.emplace(workers_.cpus, access_log_.get(),
                   [this](std::function<void()> call) { asio::post(io_, std::move(call)); });
     if (const auto listening = pool_->listen(config.data.listen, options_.takeover); !listening)
       return listening.error();
@@ -197,6 +159,13 @@ class Gateway {
     if (const auto port = listeners_->observe_port())
       own.push_back({config.observe->listen.host, *port});
     return own;
+  }
+
+  void choose_workers(std::size_t configured) {
+    workers_ = {configured, "data.workers"};
+    if (configured > 0) return;
+    workers_ = base::cpu_share();
+    workers_.cpus = std::min(workers_.cpus, max_workers);
   }
 
   void make_notifier() {
@@ -250,7 +219,7 @@ class Gateway {
 
   void begin(Started& started) {
     log_listeners(started.config);
-    handle_signals();
+    signals_.start();
     controller_->start(started.config, std::move(started.text), started.fallback,
                        std::move(started.warnings), [this] {
                          ready_ = true;
@@ -262,6 +231,7 @@ class Gateway {
     log::info("starting", {{"version", base::version()},
                            {"commit", base::commit()},
                            {"workers", pool_->size()},
+                           {"workers_by", workers_.why},
                            {"state_dir", state_dir_->path().string()}});
     const auto say = [](std::string_view listener, const config::ListenAddress& address) {
       log::info("listening", {{"listener", listener}, {"address", address.to_string()}});
@@ -272,17 +242,17 @@ class Gateway {
       say("observe", {config.observe->listen.host, *port});
   }
 
-  void handle_signals() {
-    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
-      if (error) return;
-      handle_signals();
-      if (signal == SIGHUP)
-        controller_->reload("SIGHUP", [](const control::Outcome&) {});
-      else if (signal == SIGUSR1)
-        reopen_logs();
-      else
-        stop(signal);
-    });
+  void handle(int signal) {
+    if (signal == SIGHUP)
+      controller_->reload("SIGHUP", [](const control::Outcome&) {});
+    else if (signal == SIGUSR1)
+      reopen_logs();
+    else if (signal == SIGTERM || signal == SIGINT || signal == SIGQUIT)
+      stop(signal);
+    else if (signal == SIGXCPU)  // comes again every second until the hard limit
+      draining_ ? void() : stop(signal);
+    else
+      log::warn("signal_ignored", {{"signal", signal_name(signal)}});
   }
 
   void reopen_logs() {
@@ -318,13 +288,14 @@ class Gateway {
   // The controller's tick asks it four times a second.
   const base::RunningClock control_clock_{clock_, std::chrono::milliseconds(250)};
   asio::io_context io_{1};
-  asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
+  Signals signals_{io_, [this](int signal) { handle(signal); }};
   asio::steady_timer drain_timer_{io_};
   bool ready_ = false, draining_ = false;
   std::optional<store::StateDir> state_dir_;
   std::optional<store::LatchFile> latch_;
   store::Journal::Opened journal_;
   std::unique_ptr<log::AccessLogWriter> access_log_;
+  base::CpuShare workers_;
   std::optional<stats::Registry> registry_;
   std::optional<proxy::WorkerPool> pool_;
   std::optional<OwnVersion> own_version_;
@@ -350,7 +321,6 @@ int start_and_run(const RunOptions& options) {
 }  // namespace
 
 int run_gateway(const RunOptions& options) {
-  std::signal(SIGPIPE, SIG_IGN);
   base::raise_descriptor_limit();
   const int status = start_and_run(options);
   log::stop();

@@ -115,6 +115,7 @@ class House {
   int asked = 0;
   std::optional<analysis::QualityEvidence> quality;
   SendProbe send_probe = nullptr;
+  ConfigFile::Read read_file = nullptr;
   std::unique_ptr<store::Journal> journal;
   std::optional<Controller> controller;
   bool ready = false;
@@ -154,6 +155,7 @@ class House {
     };
     parts.quality = [this](const std::string&) { return quality; };
     parts.send_probe = send_probe;
+    parts.read_file = read_file;
     parts.tick_interval = std::chrono::milliseconds(1);  // time is the test's clock, not this one
     controller.emplace(std::move(parts));
   }
