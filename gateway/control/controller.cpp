@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/config_file.hpp"
+#include "control/pause_report.hpp"
 #include "control/prover.hpp"
 #include "control/reloader.hpp"
 #include "control/unknown_name.hpp"
@@ -15,8 +16,6 @@ namespace {
 
 // A failure that was seen longer ago than this did not decide what a tick decides.
 constexpr auto last_tick_window = std::chrono::seconds(2);
-// A shorter pause is no news.
-constexpr auto told_from = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -50,12 +49,11 @@ struct Controller::Impl {
   boost::asio::steady_timer timer;
   bool draining = false;
   base::MonoTime next_checkpoint{};
-  base::Duration told_paused{};
+  PauseReport pauses;
 
   const config::Model* model(const std::string& name) const;
   void settle_memory(const config::Config& config);
   void tick();
-  void tell_of_pause();
   void tick_later();
   void age_promoted(const config::Model& model, base::MonoTime now);
   base::Duration elapsed(Rollout& rollout, const config::Model& model, base::MonoTime now);
@@ -117,18 +115,10 @@ void Controller::Impl::settle_memory(const config::Config& config) {
   }
 }
 
-/// What is timed goes on as if the process had run; people may wonder why nothing was answered.
-void Controller::Impl::tell_of_pause() {
-  const base::Duration paused = core.parts.clock.paused();
-  const base::Duration last = paused - std::exchange(told_paused, paused);
-  if (last < told_from) return;
-  log::warn("process_paused", {{"seconds", std::chrono::duration<double>(last).count()}});
-}
-
 void Controller::Impl::tick() {
   if (!core.publisher.table()) return;
   const auto now = core.parts.clock.mono();
-  tell_of_pause();
+  pauses.look(core.parts.clock);
   core.probes.tick();
   core.endpoints.tick();
   core.measure.tick(*core.publisher.table(), now);
@@ -295,7 +285,7 @@ void Controller::start(const config::Config& config, std::string text, bool fall
     impl.core.view.last_error = "the file was refused; running on the last accepted one";
   }
   impl.adopter.adopt(candidate, [&impl, on_ready = std::move(on_ready)](const Outcome&) {
-    impl.told_paused = impl.core.parts.clock.paused();
+    impl.pauses.begin(impl.core.parts.clock);
     impl.tick_later();
     if (on_ready) on_ready();
     // Looks at once: the file may have changed, and a fallback's problem is told in full.
