@@ -124,7 +124,8 @@ TEST_CASE("a plan's weights are those of its phases, below the file's percentage
         percentage + " }\n    plan: { phases: [{ percentage: 10, hold: 7d }, " +
         "{ percentage: 50, hold: 14d }] }\n");
     const std::string text = check(planned.path()).text;
-    return text.substr(text.find("  a: "));
+    const auto begin = text.find("  a: ");
+    return text.substr(begin, text.find("note: ") - begin);
   };
   CHECK(line("") ==
         "  a: stable v1 90%, canary v2 10%; phases of the plan: 10% for 7d, 50% for 14d\n");
