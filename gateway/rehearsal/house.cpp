@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <fstream>
 #include <stdexcept>
@@ -215,8 +214,6 @@ void House::fence() {
                       boost::asio::post(io_, [back] { *back = true; });
                     });
   fenced_ = journal_->submitted();
-  // The answer comes from the journal's thread: until then there may be nothing else to wait for.
-  const auto awaited = boost::asio::make_work_guard(io_);
   for (int i = 0; !*back && i < most_turns; ++i) {
     io_.restart();
     io_.run_one_for(turn);

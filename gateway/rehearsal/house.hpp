@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <memory>
@@ -59,6 +60,9 @@ class House {
   Receivers& receivers_;
   std::filesystem::path directory_, config_path_;
   boost::asio::io_context io_;
+  // Answers come from other threads: while there is nothing else to do, they are waited for.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> awaited_{
+      io_.get_executor()};
   std::unique_ptr<stats::Registry> registry_;
   std::optional<store::StateDir> state_dir_;
   std::optional<store::LatchFile> latch_;
