@@ -54,7 +54,7 @@ TEST_CASE("the status has exactly the documented shape") {
   const std::string body = answer.body;
   CHECK(body.starts_with(
       R"({"config":{"generation":3,"loaded_at":"2023-11-14T22:13:20.000Z","last_error":null,)"
-      R"("path":"gateway.yaml","fallback":false,"warnings":[]},)"
+      R"("held":null,"path":"gateway.yaml","fallback":false,"warnings":[]},)"
       R"("models":[{"name":"comp-critic","stable":{"version":"comp-critic_v1","in_flight":0,)"
       R"("endpoints":[{"url":"http://a:1","address":"10.0.0.1:1","healthy":true,)"
       R"("state":"healthy","reason":null},)"
