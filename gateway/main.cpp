@@ -28,6 +28,8 @@ struct CommandLine {
   cli::Options status;
   cli::SetOptions set;
   cli::RolloutOptions resume, rollback, promote, pause;
+  cli::Options latches;
+  cli::ForgetOptions forget;
   cli::HistoryOptions history;
   cli::ReportOptions report;
   rehearsal::RehearseOptions rehearse;
@@ -158,6 +160,19 @@ CLI::App* add_rollout(CLI::App& app, const std::string& name, const std::string&
   return command;
 }
 
+void add_latches(CLI::App& app, CommandLine& line) {
+  CLI::App* latches = app.add_subcommand(
+      "latches", "The versions that are rolled back and stay so, also those out of the file");
+  add_admin_options(*latches, line.latches);
+  latches->callback([&line] { line.exit_status = cli::run_latches(line.latches, terminal()); });
+  CLI::App* forget = app.add_subcommand(
+      "forget", "Open the latch of a version that the file does not name, and free its slot");
+  forget->add_option("VERSION", line.forget.version, "The canary version's name")->required();
+  add_admin_options(*forget, line.forget);
+  add_actor_options(*forget, line.forget, true);
+  forget->callback([&line] { line.exit_status = cli::run_forget(line.forget, terminal()); });
+}
+
 void add_history(CLI::App& app, CommandLine& line) {
   CLI::App* history = app.add_subcommand("history", "Every decision, newest first");
   history->add_option("MODEL", line.history.model, "Only this model's");
@@ -252,6 +267,7 @@ int main(int argc, char** argv) {
               cli::run_promote);
   add_rollout(app, "pause", "End no phase until resumed; triggers still fire", line.pause,
               line.exit_status, cli::run_pause);
+  add_latches(app, line);
   add_history(app, line);
   add_report(app, line);
   add_version(app, line);

@@ -53,6 +53,8 @@ const std::vector<Api::Route>& Api::routes() {
       {{"internal", "rollouts", "*", "pause"}, "POST", &Api::pause},
       {{"internal", "rollouts", "*", "promote"}, "POST", &Api::promote},
       {{"internal", "rollouts", "*", "complaint"}, "POST", &Api::complaint},
+      {{"internal", "latches"}, "GET", &Api::latches},
+      {{"internal", "latches", "*", "forget"}, "POST", &Api::forget},
       {{"internal", "reload"}, "POST", &Api::reload},
       {{"internal", "history"}, "GET", &Api::history},
       {{"internal", "report", "*"}, "GET", &Api::report},
@@ -219,6 +221,21 @@ void Api::complaint(const Call& call) {
                      "severity: expected critical or minor, found '" + *severity + "'");
   backend_.complaint(call.path[2], *severity == "critical", std::move(order->actor),
                      answer_command(call), std::move(order->basis));
+}
+
+void Api::latches(const Call& call) { call.respond(json(latches_json(backend_.latched()))); }
+
+void Api::forget(const Call& call) {
+  const auto body = JsonBody::read(call.request.body, {"reason", "by"});
+  if (!body) return call.fail(400, "bad_request", body.error().message());
+  auto actor = read_actor(*body, true);
+  if (!actor) return call.fail(400, "bad_request", actor.error().message());
+  backend_.forget(
+      call.path[2], std::move(*actor),
+      [respond = call.respond, version = call.path[2]](const control::Outcome& outcome) {
+        if (outcome.status != 200) return respond(refused(outcome));
+        respond(json(forgotten_json(version)));
+      });
 }
 
 void Api::reload(const Call& call) {

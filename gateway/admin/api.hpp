@@ -46,6 +46,8 @@ class Api {
   void pause(const Call& call);
   void promote(const Call& call);
   void complaint(const Call& call);
+  void latches(const Call& call);
+  void forget(const Call& call);
   void reload(const Call& call);
   void history(const Call& call);
   void report(const Call& call);

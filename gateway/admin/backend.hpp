@@ -50,6 +50,8 @@ struct Backend {
   std::function<void(const std::string& model, bool critical, rollout::Actor, control::Done,
                      control::Basis)>
       complaint;
+  std::function<void(const std::string& version, rollout::Actor, control::Done)> forget;
+  std::function<std::vector<control::LatchedView>()> latched;
   std::function<void(std::string actor, control::Done)> reload;
   std::function<void(std::string model, std::size_t limit, HistoryDone)> history;
   std::function<std::vector<control::Figure>(const std::string& model)> figures;

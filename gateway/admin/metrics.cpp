@@ -287,6 +287,24 @@ void add_process(std::vector<MetricFamily>& page, const Backend& backend,
   std::move(refused).to(page);
 }
 
+void add_latch(std::vector<MetricFamily>& page, const control::LatchView& latch) {
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    Family family(MetricType::Gauge, name, help);
+    family.gauge({}, value);
+    std::move(family).to(page);
+  };
+  gauge("latch_slots", "Canary versions that the latch file can keep.",
+        static_cast<double>(latch.slots));
+  gauge("latch_slots_needed", "Slots of versions that are named, latched or held down.",
+        static_cast<double>(latch.needed));
+  gauge("latch_file_sound", "1 when what is latched is in the latch file.",
+        latch.fault.empty() ? 1 : 0);
+  Family damages(MetricType::Counter, "latch_file_damages_total",
+                 "Times that the latch file was found damaged, replaced or removed.");
+  damages.counter({}, static_cast<double>(latch.damages));
+  std::move(damages).to(page);
+}
+
 void add_notifications(std::vector<MetricFamily>& page, const Backend& backend) {
   Family total(MetricType::Counter, "notifications_total",
                "Messages delivered and given up, and tries that failed, by receiver.");
@@ -318,6 +336,7 @@ std::string MetricsPage::render(const Backend& backend) {
   add_endpoints(page, backend, status);
   add_decisions(page, backend, status);
   add_process(page, backend, status);
+  add_latch(page, status.latch);
   add_notifications(page, backend);
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, page);

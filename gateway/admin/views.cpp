@@ -164,6 +164,15 @@ void write_flag_terms(JsonWriter& out, const rollout::Weight& weight) {
   out.field("limited_by", name(weight.limited_by));
 }
 
+void write_latch(JsonWriter& out, const control::LatchView& latch) {
+  out.key("latch").object([&] {
+    out.field("slots", std::uint64_t{latch.slots}).field("needed", std::uint64_t{latch.needed});
+    out.field("latched", std::uint64_t{latch.latched}).field("few_slots", latch.few);
+    out.field("damages", latch.damages).field("last_damage", latch.last_damage);
+    out.field("fault", latch.fault);
+  });
+}
+
 }  // namespace
 
 std::string status_json(const control::StatusView& status, const InFlight& in_flight,
@@ -177,6 +186,7 @@ std::string status_json(const control::StatusView& status, const InFlight& in_fl
     out.field("ready", status.ready).field("draining", status.draining);
     write_table(out, status);
     out.field("durable", status.state_durable);
+    write_latch(out, status.latch);
     write_receivers(out, receivers);
     out.key("gateway").object(
         [&] { out.field("version", base::version()).field("commit", base::commit()); });
@@ -226,6 +236,30 @@ std::string command_json(const std::string& model, const rollout::Weight& weight
 std::string reload_json(const control::StatusView& status) {
   JsonWriter out;
   out.object([&] { write_config(out, status.config); });
+  return out.take();
+}
+
+std::string latches_json(const std::vector<control::LatchedView>& latched) {
+  JsonWriter out;
+  out.object([&] {
+    out.key("latches").array([&] {
+      for (const auto& latch : latched) {
+        out.object([&] {
+          out.field("model", latch.model).field("canary", latch.canary);
+          out.field("since", base::format_time(latch.since));
+          out.field("attempt", std::uint64_t{latch.attempt});
+          out.field("rollbacks", std::uint64_t{latch.rollbacks});
+          out.field("reason", latch.reason).field("named", latch.named);
+        });
+      }
+    });
+  });
+  return out.take();
+}
+
+std::string forgotten_json(const std::string& version) {
+  JsonWriter out;
+  out.object([&] { out.field("version", version).field("forgotten", true); });
   return out.take();
 }
 

@@ -28,6 +28,10 @@ std::string flag_json(const rollout::Weight& weight, bool durable, std::string_v
 /// {"model","weight":{...},"durable","message"}: the answer of a rollout's commands.
 std::string command_json(const std::string& model, const rollout::Weight& weight, bool durable,
                          std::string_view message = {});
+/// {"latches":[{"model","canary","since","attempt","rollbacks","reason","named"}]}
+std::string latches_json(const std::vector<control::LatchedView>& latched);
+/// {"version","forgotten":true}
+std::string forgotten_json(const std::string& version);
 std::string reload_json(const control::StatusView& status);
 std::string history_json(const std::vector<store::HistoryRow>& rows);
 std::string ready_json(const control::StatusView& status);

@@ -139,4 +139,16 @@ int run_pause(const RolloutOptions& options, const Terminal& terminal) {
   return run_rollout(options, terminal, "pause", "paused", Rests::on_both);
 }
 
+int run_forget(const ForgetOptions& options, const Terminal& terminal) {
+  if (options.reason.empty())
+    return fail(options, terminal, exit_usage, "usage",
+                "forget needs --reason: it is what the next person will read");
+  if (options.by.empty()) return fail(options, terminal, exit_usage, "usage", "--by is empty");
+  const Question question{"POST", "/internal/latches/" + escape(options.version) + "/forget",
+                          "{" + actor_fields(options.by, options.reason) + "}"};
+  return show(options, terminal, question, [](const json::value& answer) {
+    return text(at(answer, "version")) + " forgotten: it begins anew if the file names it again\n";
+  });
+}
+
 }  // namespace canary::cli

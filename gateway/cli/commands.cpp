@@ -40,6 +40,11 @@ int run_status(const Options& options, const Terminal& terminal) {
               [&](const json::value& status) { return render_status(status, style_of(terminal)); });
 }
 
+int run_latches(const Options& options, const Terminal& terminal) {
+  return show(options, terminal, {"GET", "/internal/latches", ""},
+              [](const json::value& latches) { return render_latches(latches); });
+}
+
 int run_report(const ReportOptions& options, const Terminal& terminal) {
   return show(options, terminal, {"GET", "/internal/report/" + escape(options.model), ""},
               [](const json::value& report) { return lines(at(report, "markdown")); });

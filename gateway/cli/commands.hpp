@@ -55,6 +55,13 @@ struct RolloutOptions : Options {
   bool gradual = false;  // rollback: down the ladder instead of to 0 at once
 };
 
+/// forget VERSION: --reason is required.
+struct ForgetOptions : Options {
+  std::string version;
+  std::string by = default_by();
+  std::string reason;
+};
+
 struct ReportOptions : Options {
   std::string model;
 };
@@ -70,6 +77,8 @@ int run_resume(const RolloutOptions& options, const Terminal& terminal);
 int run_rollback(const RolloutOptions& options, const Terminal& terminal);
 int run_promote(const RolloutOptions& options, const Terminal& terminal);
 int run_pause(const RolloutOptions& options, const Terminal& terminal);
+int run_latches(const Options& options, const Terminal& terminal);
+int run_forget(const ForgetOptions& options, const Terminal& terminal);
 int run_report(const ReportOptions& options, const Terminal& terminal);
 int run_history(const HistoryOptions& options, const Terminal& terminal);
 /// `canary-gateway 0.1.0 (abc1234)`

@@ -51,6 +51,10 @@ std::string alarms(const json::value& status, const Style& style) {
     found.push_back("running on the last accepted configuration: the present file is invalid");
   if (!truth(at(status, "durable"), true))
     found.push_back("the last decision is not committed to disk; no weight will be raised");
+  if (const auto fault = text(at(status, "latch", "fault")); !fault.empty())
+    found.push_back("what is latched is not in the latch file, a crash may forget it: " + fault);
+  if (truth(at(status, "latch", "few_slots")))
+    found.push_back("few slots are left in the latch file: see `canary-gateway latches`");
   if (truth(at(status, "draining")))
     found.push_back("draining: the gateway is about to stop");
   else if (!truth(at(status, "ready"), true))
@@ -284,6 +288,26 @@ std::string render_acts_on(const json::value& model) {
   const bool rolled_back = text(at(rollout, "status")).starts_with("roll");
   if (truth(at(rollout, "paused")) && rolled_back) out += ", paused";
   return out + "\n";
+}
+
+std::string render_latches(const json::value& latches) {
+  const auto& rows = items(at(latches, "latches"));
+  if (rows.empty()) return "no version is latched\n";
+  std::size_t version_width = 0, model_width = 0;
+  for (const auto& row : rows) {
+    version_width = std::max(version_width, text(at(row, "canary")).size());
+    model_width = std::max(model_width, text(at(row, "model")).size());
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string since = text(at(row, "since")).substr(0, 19);
+    std::replace(since.begin(), since.end(), 'T', ' ');
+    out += left(text(at(row, "canary")), version_width) + "  " +
+           left(text(at(row, "model")), model_width) + "  since " + since + "Z  " +
+           (truth(at(row, "named"), false) ? "in the file      " : "not in the file  ") +
+           text(at(row, "reason")) + "\n";
+  }
+  return out;
 }
 
 std::string render_flag(std::string_view version, const json::value& flag) {

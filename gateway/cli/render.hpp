@@ -22,6 +22,8 @@ std::string render_status(const boost::json::value& status, const Style& style);
 std::string render_history(const boost::json::value& history, const Style& style);
 /// What a command is about to act on, in one line; empty for a model that is not there.
 std::string render_acts_on(const boost::json::value& model);
+/// One line per latched version.
+std::string render_latches(const boost::json::value& latches);
 /// What became of `set`.
 std::string render_flag(std::string_view version, const boost::json::value& flag);
 /// What became of `resume` (done = "resumed") or `rollback`.

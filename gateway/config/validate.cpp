@@ -62,6 +62,17 @@ void check_admin(const Config& config, Report& report) {
                   "a loopback address, or admin.token_file beside it");
 }
 
+// Messages carry a link to the status; these addresses lead no reader there.
+void check_link(const Config& config, Report& report) {
+  if (config.notify.empty() || !config.admin.url.empty()) return;
+  if (!report.sound({"admin.listen", "admin.url", "notify"})) return;
+  const ListenAddress& listen = config.admin.listen;
+  if (listen.host != "0.0.0.0" && listen.host != "::" && listen.port != 0) return;
+  report.warning_at("admin.url", "no value beside admin.listen " + listen.to_string(),
+                    "the address where people reach the admin API, because every message links to "
+                    "it; without it the link has this machine's host name and the port in use");
+}
+
 void check_routes(const Config& config, Report& report) {
   using Route = std::tuple<std::string, std::string, std::string, std::string, Kserve, std::string>;
   std::map<Route, std::string> routes;
@@ -258,6 +269,7 @@ void check_endpoints(const Model& model, const std::string& path, Report& report
 void validate(const Config& config, Report& report) {
   check_listeners(config, report);
   check_admin(config, report);
+  check_link(config, report);
   check_names(config, report);
   check_routes(config, report);
   check_receivers(config, report);

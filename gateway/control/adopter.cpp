@@ -23,7 +23,10 @@ Outcome refusal(int status, std::string message) {
 
 void Adopter::adopt(std::shared_ptr<Candidate> candidate, Done done) {
   if (auto taken = take_slots(*candidate); !taken) {
-    if (!candidate->first) return done(refusal(422, taken.error().message()));
+    if (!candidate->first) {
+      core_.rollouts.forget_fresh();
+      return done(refusal(422, taken.error().message()));
+    }
     log::error("latch_slot_missing", {{"error", taken.error().message()}});
   }
   auto attempt = std::make_shared<Attempt>();
@@ -41,10 +44,11 @@ void Adopter::adopt(std::shared_ptr<Candidate> candidate, Done done) {
 /// Every canary has its slot before it can have weight: a lowering must never find the file full.
 base::Result<void> Adopter::take_slots(const Candidate& candidate) {
   base::Result<void> result;
+  core_.rollouts.free_unneeded(core_.config, candidate.config);
   for (const auto& model : candidate.config.models) {
     if (!model.canary) continue;
-    if (auto taken = core_.rollouts.ensure(key_of(model), model.attempt, candidate.first); !taken)
-      result = taken;
+    if (auto taken = core_.rollouts.ensure(model); !taken) result = taken;
+    core_.rollouts.inherit(model, candidate.config, core_.config);
   }
   return result;
 }
@@ -65,6 +69,8 @@ void Adopter::decide(const AttemptPtr& attempt) {
   for (const auto& model : attempt->candidate->config.models) {
     if (!model.canary) continue;
     const Key key = key_of(model);
+    // It may have been lowered since.
+    core_.rollouts.inherit(model, attempt->candidate->config, core_.config);
     const Rollout& rollout = core_.rollouts.at(key);
     auto file = model.canary->rollout_percentage;
     if (attempt->candidate->fallback && core_.parts.latch.read(key.first, key.second))
@@ -73,7 +79,7 @@ void Adopter::decide(const AttemptPtr& attempt) {
                                      rollout::FileChanged{file, model.attempt, goes_on(rollout)},
                                      core_.parts.clock.wall());
     attempt->steps.push_back({key, file, std::move(decision)});
-    attempt->versions.push_back(rollout.version);
+    attempt->versions.push_back(core_.rollouts.version(key));
   }
   const bool any = std::any_of(attempt->steps.begin(), attempt->steps.end(),
                                [this](const Step& step) { return raises(step); });
@@ -86,6 +92,7 @@ void Adopter::decide(const AttemptPtr& attempt) {
 
 void Adopter::refuse(const AttemptPtr& attempt, const std::string& why) {
   core_.resolver.keep_only(endpoints_of(core_.config));
+  core_.rollouts.forget_fresh();
   attempt->done(refusal(503, "not taken up, because its raise could not be written down: " + why));
 }
 
@@ -96,8 +103,9 @@ void Adopter::commit_raises(const AttemptPtr& attempt) {
     if (raises(step)) ++attempt->uncommitted;
   attempt->messages.clear();
   for (const Step& step : attempt->steps) {
-    attempt->messages.push_back(raises(step) ? core_.messages_for(step.key, step.decision)
-                                             : Core::Messages{});
+    attempt->messages.push_back(
+        raises(step) ? core_.messages_for(step.key, step.decision, attempt->candidate->config)
+                     : Core::Messages{});
     if (!raises(step)) continue;
     core_.commit_raise(step.key, step.decision, attempt->messages.back(),
                        [this, attempt](const base::Result<void>& result) {
@@ -110,7 +118,7 @@ void Adopter::commit_raises(const AttemptPtr& attempt) {
 void Adopter::all_committed(const AttemptPtr& attempt) {
   bool overtaken = false;
   for (std::size_t i = 0; i < attempt->steps.size(); ++i)
-    if (core_.rollouts.at(attempt->steps[i].key).version != attempt->versions[i]) overtaken = true;
+    if (core_.rollouts.version(attempt->steps[i].key) != attempt->versions[i]) overtaken = true;
 
   if (!attempt->failure.empty() || (overtaken && ++attempt->tries >= most_tries)) {
     take_back(attempt);
@@ -184,15 +192,64 @@ std::vector<Step> Adopter::close_promoted(const config::Config& next) {
                                      core_.parts.clock.wall());
     if (!decision.entry) continue;
     core_.put(key, 0, decision);
-    core_.rollouts.store_slot(key);
+    core_.store(key, decision);
     core_.tell(key, decision);
     closed.push_back({key, 0, std::move(decision)});
   }
   return closed;
 }
 
+/// The file's versions that are remembered under another model are this model's from now on.
+void Adopter::move_versions(const config::Config& next) {
+  for (const auto& model : next.models) {
+    if (model.canary) move_version(key_of(model));
+    const Key stable{model.name, model.stable.name};
+    if (core_.rollouts.former(stable).empty()) continue;
+    core_.rollouts.take_over(stable);
+    move_version(stable);
+  }
+}
+
+void Adopter::move_version(const Key& key) {
+  std::vector<std::string> former;
+  std::string from;
+  for (const Key& gone : core_.rollouts.former(key)) {
+    former.push_back(gone.first);
+    core_.gate.overtake(gone);
+    from += (from.empty() ? "" : " and ") + gone.first;
+  }
+  core_.rollouts.settle(key);
+  if (former.empty()) return;
+  const Rollout& rollout = core_.rollouts.at(key);
+  core_.rollouts.store_slot(key);
+  const base::BasisPoints weight = rollout.weight().effective;
+  const rollout::Decision decision{
+      rollout.state,
+      false,
+      rollout::Entry{"moved", "gateway",
+                     key.second + " is " + key.first + "'s now and was " + from +
+                         "'s: its latch, flag and attempt go along",
+                     std::nullopt, weight, weight, rollout.state.phase},
+      {}};
+  core_.commit_lowering(key, decision, {}, {core_.parts.clock.wall(), {}}, std::move(former));
+  core_.tell(key, decision);
+}
+
+/// The highest attempt is the model's: each of its versions has seen it.
+void Adopter::spread_attempts(const config::Config& config) {
+  for (const auto& model : config.models) {
+    const Rollout* canary = model.canary ? core_.rollouts.find(key_of(model)) : nullptr;
+    const std::uint32_t seen = canary ? canary->state.attempt : model.attempt;
+    for (const Key& key : core_.rollouts.spread(model.name, seen))
+      core_.parts.journal.commit({core_.rollouts.at(key).state, std::nullopt, {}}, true, {});
+  }
+}
+
 void Adopter::take_effect(const AttemptPtr& attempt) {
   const Candidate& candidate = *attempt->candidate;
+  core_.config = candidate.config;
+  core_.adopted = candidate.text;
+  move_versions(candidate.config);
   std::vector<Step> record = close_promoted(candidate.config);
   for (Step& step : retire_absent(candidate)) {
     core_.tell(step.key, step.decision);
@@ -208,12 +265,10 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
     if (raised)
       lift.emplace_back(step.key, core_.rollouts.at(step.key).version);
     else
-      core_.rollouts.store_slot(step.key);
+      core_.store(step.key, step.decision);
     if (!raised && step.decision.entry) record.push_back(step);
     if (!step.decision.trigger.empty()) zeros.push_back(step.key);
   }
-  core_.config = candidate.config;
-  core_.adopted = candidate.text;
   core_.text.reset();
   // A fallback's weights are limited: the same text in the file, once mended, is taken up anew.
   if (!candidate.incomplete && !candidate.fallback) core_.text = candidate.text;
@@ -224,11 +279,14 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
   core_.view.fallback = candidate.fallback;
   core_.resolver.keep_only(endpoints_of(core_.config));
   core_.resolver.refresh_every(core_.config.data.dns_refresh);
-  if (core_.parts.notifier) core_.parts.notifier->use(core_.config.notify, core_.parts.status_url);
+  if (core_.parts.notifier) core_.parts.notifier->use(core_.config.notify, core_.status_url);
   core_.publish([this, attempt, lift, zeros] {
     for (const Key& key : zeros) runner_.zero_in_force(key, "file", attempt->decided);
     for (const auto& [key, version] : lift)
-      if (core_.rollouts.at(key).version == version) core_.rollouts.store_slot(key);
+      if (const Rollout* rollout = core_.rollouts.find(key); rollout && rollout->version == version)
+        core_.rollouts.store_slot(key);
+    // Only now: a higher attempt that a crash kept from opening a latch may still do so.
+    spread_attempts(attempt->candidate->config);
     attempt->done(Outcome{});
   });
   for (const Step& step : record) core_.commit_lowering(step.key, step.decision, {});

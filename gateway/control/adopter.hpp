@@ -33,8 +33,8 @@ class Adopter {
   struct Attempt {
     std::shared_ptr<Candidate> candidate;
     Done done;
-    std::vector<Step> steps;  // one for each canary of the candidate
-    std::vector<std::uint64_t> versions;
+    std::vector<Step> steps;               // one for each canary of the candidate
+    std::vector<std::uint64_t> versions;   // of each step's version, when it was decided
     std::vector<Core::Messages> messages;  // of each step, where it raises
     base::MonoTime decided{};
     std::size_t uncommitted = 0;
@@ -50,6 +50,9 @@ class Adopter {
   void all_committed(const AttemptPtr& attempt);
   void take_back(const AttemptPtr& attempt);
   void take_effect(const AttemptPtr& attempt);
+  void move_versions(const config::Config& next);
+  void move_version(const Key& key);
+  void spread_attempts(const config::Config& config);
   std::vector<Step> close_promoted(const config::Config& next);
   std::vector<Step> retire_absent(const Candidate& candidate);
   bool goes_on(const Rollout& rollout) const;

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "control/config_file.hpp"
+#include "control/latch_watch.hpp"
 #include "control/pause_report.hpp"
 #include "control/prover.hpp"
+#include "control/recovery.hpp"
 #include "control/reloader.hpp"
 #include "control/unknown_name.hpp"
 #include "log/log.hpp"
@@ -32,6 +34,7 @@ struct Controller::Impl {
               .seen = [this](const Look& look) { reloader.seen(look); },
               .stuck = [this] { reloader.stuck(); }}),
         reloader(core, adopter, file),
+        latch_watch(core),
         timer(core.parts.io) {
     runner.on_zero_in_force = [this](const Key& key, base::Duration elapsed) {
       prover.in_force(key, elapsed);
@@ -46,13 +49,13 @@ struct Controller::Impl {
   Adopter adopter;
   ConfigFile file;
   Reloader reloader;
+  LatchWatch latch_watch;
   boost::asio::steady_timer timer;
   bool draining = false;
   base::MonoTime next_checkpoint{};
   PauseReport pauses;
 
   const config::Model* model(const std::string& name) const;
-  void settle_memory(const config::Config& config);
   void tick();
   void tick_later();
   void age_promoted(const config::Model& model, base::MonoTime now);
@@ -71,53 +74,10 @@ const config::Model* Controller::Impl::model(const std::string& name) const {
   return nullptr;
 }
 
-/// What the start finds in its memory before the file is asked: canaries whose record is lost are
-/// latched, and where the latch file was lower than the database, the database learns it.
-void Controller::Impl::settle_memory(const config::Config& config) {
-  if (core.parts.latch.lost())
-    log::error("latch_lost", {{"consequence", "the database alone says what is latched"}});
-  for (const auto& model : config.models) {
-    if (!model.canary) continue;
-    const Key key = key_of(model);
-    if (auto taken = core.rollouts.ensure(key, model.attempt, true); !taken)
-      log::error("latch_slot_missing", {{"error", taken.error().message()}});
-    Rollout& rollout = core.rollouts.at(key);
-    if (core.parts.state_lost) {
-      // The file's attempt may be the one that was rolled back: only a higher one opens this latch.
-      rollout.state.attempt = std::max(rollout.state.attempt, model.attempt);
-      const auto lost = rollout::advance(
-          rollout::rules_of(model), rollout.state, rollout.file,
-          rollout::StateLost{"the state database was lost, so nobody knows what was rolled back"},
-          core.parts.clock.wall());
-      core.put(key, rollout.file, lost);
-      core.rollouts.store_slot(key);
-      core.tell(key, lost);
-      core.commit_lowering(key, lost, {});
-      rollout.recovered = false;
-    }
-  }
-  // Also those that the file does not name now: the latch file may be lost before it does.
-  for (const Key& key : core.rollouts.recovered()) {
-    Rollout& rollout = core.rollouts.at(key);
-    rollout.recovered = false;
-    const auto effective = rollout.weight().effective;
-    rollout::Decision decision{rollout.state, false, std::nullopt, {}};
-    decision.entry =
-        rollout::Entry{"recovered",
-                       "gateway",
-                       "the latch file is lower than the database: " + rollout.state.reason,
-                       std::nullopt,
-                       effective,
-                       effective};
-    if (rollout.unrecorded_rollback) decision.trigger = "recovered";
-    core.commit_lowering(key, decision, {});
-    core.tell(key, decision);
-  }
-}
-
 void Controller::Impl::tick() {
   if (!core.publisher.table()) return;
   const auto now = core.parts.clock.mono();
+  latch_watch.tick(now);
   pauses.look(core.parts.clock);
   core.probes.tick();
   core.endpoints.tick();
@@ -270,10 +230,10 @@ void Controller::start(const config::Config& config, std::string text, bool fall
     warnings.push_back(objection);
   }
   if (impl.core.parts.notifier) {
-    impl.core.parts.notifier->use(config.notify, impl.core.parts.status_url);
+    impl.core.parts.notifier->use(config.notify, impl.core.status_url);
     impl.core.send(impl.core.undelivered());
   }
-  impl.settle_memory(config);
+  recover(impl.core, config);
   auto candidate = std::make_shared<Candidate>();
   candidate->config = config;
   candidate->text = std::move(text);
@@ -292,6 +252,8 @@ void Controller::start(const config::Config& config, std::string text, bool fall
     impl.file.watch();
   });
 }
+
+void Controller::link_to(std::string status_url) { impl_->core.status_url = std::move(status_url); }
 
 void Controller::stop() {
   impl_->checkpoint(impl_->core.parts.clock.mono(), true);
@@ -349,6 +311,34 @@ std::vector<Figure> Controller::figures(const std::string& name) const {
   return figures.empty() ? core.figures.of(name, "") : figures;
 }
 
+void Controller::forget(const std::string& version, rollout::Actor actor, Done done) {
+  Core& core = impl_->core;
+  Outcome outcome;
+  for (const auto& model : core.config.models) {
+    if (model.stable.name != version && (!model.canary || model.canary->name != version)) continue;
+    outcome.status = 409;
+    outcome.message = "the file names " + version + " in model " + model.name +
+                      ": resume it, or take it out of the file first";
+    return done(outcome);
+  }
+  const auto keys = core.rollouts.of_version(version);
+  if (keys.empty()) {
+    outcome.status = 404;
+    outcome.message = "nothing is remembered of a version " + version;
+    return done(outcome);
+  }
+  // A release before this one may have kept it under several models.
+  const auto left = std::make_shared<std::size_t>(keys.size());
+  for (const Key& key : keys)
+    impl_->runner.command(key, rollout::Forget{actor}, {},
+                          [&core, key, left, done](const Outcome& forgotten) {
+                            if (forgotten.status == 200) core.rollouts.free_slot(key);
+                            if (--*left == 0) done(forgotten);
+                          });
+}
+
+std::vector<LatchedView> Controller::latched() const { return impl_->latch_watch.latched(); }
+
 StatusView Controller::status() const {
   const Core& core = impl_->core;
   StatusView status;
@@ -361,6 +351,7 @@ StatusView Controller::status() const {
   status.draining = impl_->draining;
   status.ready = status.in_force_generation > 0 && !impl_->draining;
   status.state_durable = core.parts.journal.healthy();
+  status.latch = impl_->latch_watch.view();
   return status;
 }
 

@@ -21,9 +21,7 @@
 #include "notify/notifier.hpp"
 #include "rollout/advance.hpp"
 #include "stats/registry.hpp"
-#include "store/journal.hpp"
-#include "store/latch_file.hpp"
-#include "store/state_dir.hpp"
+#include "store/state.hpp"
 #include "traffic/data_plane.hpp"
 
 namespace canary::control {
@@ -61,6 +59,7 @@ class Controller {
     store::Journal& journal;
     std::vector<rollout::State> remembered;  // from the journal
     bool state_lost = false;                 // then every canary begins latched
+    bool lowerings_lost = false;  // store::State::lowerings_lost(): so does what has no slot
     stats::Registry& registry;
     traffic::DataPlane& data_plane;
     std::string config_path;
@@ -75,7 +74,6 @@ class Controller {
     // Both versions' quality within the judge's window; none: there is no such criterion.
     std::function<std::optional<analysis::QualityEvidence>(const std::string& model)> quality =
         nullptr;
-    std::string status_url{};              // what people are pointed to
     bool watch_file = true;                // false: the file is read when reload() asks for it
     ConfigFile::Read read_file = nullptr;  // none: the file system
     ResolveName resolve = nullptr;         // none: the system's resolver
@@ -87,6 +85,9 @@ class Controller {
   /// thread writes to the other.
   explicit Controller(Parts parts);
   ~Controller();
+
+  /// What messages link to; before start().
+  void link_to(std::string status_url);
 
   /// The gateway's own listeners, as they are bound: no endpoint may be one. Before start().
   void forbid(std::vector<config::ListenAddress> own);
@@ -119,10 +120,15 @@ class Controller {
   void complaint(const std::string& model, bool critical, rollout::Actor actor, Done done,
                  Basis basis = {});
 
+  /// Opens the latch of a version that the file does not name, and frees its slot. 404: nothing is
+  /// remembered of it; 409: the file names it.
+  void forget(const std::string& version, rollout::Actor actor, Done done);
+
   StatusView status() const;
   /// What was counted in the model's present rollout, this moment included (control/figures); of a
   /// model without a canary, in that of its stable version.
   std::vector<Figure> figures(const std::string& model) const;
+  std::vector<LatchedView> latched() const;
   const config::Config& config() const;
   std::shared_ptr<const traffic::VersionAnswers> answers() const;  // of the table in force
   void history(std::string model, std::size_t limit,

@@ -2,6 +2,7 @@
 
 #include "base/random.hpp"
 #include "control/notices.hpp"
+#include "control/rollback_note.hpp"
 #include "log/log.hpp"
 
 namespace canary::control {
@@ -37,9 +38,9 @@ rollout::Rules Core::rules(const Key& key) const {
   return {};
 }
 
-store::HistoryRow Core::row(const Key& key, rollout::Entry entry) const {
+store::HistoryRow Core::row(const Key& key, rollout::Entry entry, base::WallTime when) const {
   store::HistoryRow row;
-  row.time = parts.clock.wall();
+  row.time = when;
   row.model = key.first;
   row.canary = key.second;
   row.generation = view.generation;
@@ -47,14 +48,30 @@ store::HistoryRow Core::row(const Key& key, rollout::Entry entry) const {
   return row;
 }
 
-Core::Messages Core::messages_for(const Key& key, const rollout::Decision& decision) const {
+std::string Core::stable_of(const config::Config& config, const Key& key) {
+  for (const auto& model : config.models)
+    if (model.name == key.first) return model.stable.name;
+  return {};
+}
+
+/// A model that the file does not name any more had the stable that was last beside the canary.
+Core::Told Core::told(const Key& key) const {
+  const Rollout* rollout = rollouts.find(key);
+  std::string stable = stable_of(config, key);
+  return {rollout->decided, stable.empty() ? rollout->stable : std::move(stable)};
+}
+
+Core::Messages Core::messages_for(const Key& key, const rollout::Decision& decision,
+                                  const config::Config& by) const {
+  return messages_for(key, decision, Told{parts.clock.wall(), stable_of(by, key)});
+}
+
+Core::Messages Core::messages_for(const Key& key, const rollout::Decision& decision,
+                                  const Told& told) const {
   const auto kind = notice_kind(decision);
   if (!kind || parts.notifier == nullptr) return {};
-  std::string stable;
-  for (const auto& model : config.models)
-    if (model.name == key.first) stable = model.stable.name;
   return parts.notifier->messages_for(
-      notice_of(key, decision, *kind, stable, parts.latch.instance(), parts.clock.wall()));
+      notice_of(key, decision, *kind, told.stable, parts.latch.instance(), told.when));
 }
 
 void Core::send(const Messages& messages) const {
@@ -74,18 +91,27 @@ void Core::take_back(const Messages& messages) const {
 
 void Core::commit_lowering(const Key& key, const rollout::Decision& decision,
                            std::function<void()> committed) {
+  commit_lowering(key, decision, std::move(committed), told(key));
+}
+
+void Core::commit_lowering(const Key& key, const rollout::Decision& decision,
+                           std::function<void()> committed, const Told& told,
+                           std::vector<std::string> former) {
   Rollout& rollout = rollouts.at(key);
   ++rollout.uncommitted;
-  const Messages messages = messages_for(key, decision);
+  const Messages messages = messages_for(key, decision, told);
   const std::uint64_t place = telling.add(messages);
   if (!decision.trigger.empty()) telling.tell_until(place);
   const bool harmless = decision.entry && decision.entry->harmless;
   if (harmless) entry_limit.begin();
+  auto record = this->record(key, rollout.state, decision, messages, told.when);
+  record.former = std::move(former);
   parts.journal.commit(
-      record(key, rollout.state, decision, messages), true,
+      std::move(record), true,
       on_control([this, key, place, harmless,
                   committed = std::move(committed)](const base::Result<void>& result) {
-        --rollouts.at(key).uncommitted;
+        // Its version may be another model's by now.
+        if (Rollout* present = rollouts.find(key)) --present->uncommitted;
         if (harmless) entry_limit.end();
         telling.tell_until(place);
         if (result && committed) committed();
@@ -98,16 +124,16 @@ void Core::commit_lowering(const Key& key, const rollout::Decision& decision,
 
 void Core::commit_raise(const Key& key, const rollout::Decision& decision, const Messages& messages,
                         std::function<void(base::Result<void>)> done) {
-  parts.journal.commit(record(key, decision.next, decision, messages), false,
+  parts.journal.commit(record(key, decision.next, decision, messages, parts.clock.wall()), false,
                        on_control(std::move(done)));
 }
 
 store::Journal::Record Core::record(const Key& key, const rollout::State& state,
-                                    const rollout::Decision& decision,
-                                    const Messages& messages) const {
+                                    const rollout::Decision& decision, const Messages& messages,
+                                    base::WallTime when) const {
   store::Journal::Record record;
   record.state = state;
-  if (decision.entry) record.row = row(key, *decision.entry);
+  if (decision.entry) record.row = row(key, *decision.entry, when);
   for (const auto& message : messages)
     record.messages.push_back(
         {message.id, message.receiver, message.body, message.created, message.harmless});
@@ -131,6 +157,9 @@ void Core::put(const Key& key, base::BasisPoints file, const rollout::Decision& 
   const auto cap = rollout.state.cap;
   const auto attempt = rollout.state.attempt;
   rollout.state = decision.next;
+  rollout.decided = parts.clock.wall();
+  if (std::string stable = stable_of(config, key); !stable.empty())
+    rollout.stable = std::move(stable);
   rollout.counted_until.reset();
   rollout.file = file;
   ++rollout.version;
@@ -144,6 +173,16 @@ void Core::put(const Key& key, base::BasisPoints file, const rollout::Decision& 
   const auto after = rollout.weight().effective;
   if ((before == 0) != (after == 0) || phase != rollout.state.phase || cap != rollout.state.cap)
     measure.restart(key.first, parts.clock.mono(), before > 0 && after == 0);
+}
+
+void Core::store(const Key& key, const rollout::Decision& decision) {
+  if (!decision.trigger.empty() && decision.entry) {
+    const Told said = told(key);
+    parts.latch.keep_note(key.first, key.second, decision.next.rollbacks,
+                          text_of(RollbackNote{said.when, said.stable, decision.trigger,
+                                               decision.mode, *decision.entry}));
+  }
+  rollouts.store_slot(key);
 }
 
 void Core::tell(const Key& key, const rollout::Decision& decision) {

@@ -34,6 +34,7 @@ struct Core {
   std::optional<std::string> text;  // its text; none while the file should be taken up again
   std::string adopted;              // its text, in any case
   ConfigView view;
+  std::string status_url;  // what messages link to
   Rollouts rollouts;
   Publisher publisher;
   Measure measure;
@@ -73,11 +74,20 @@ struct Core {
   /// What the configuration in force says about the rollout; nothing when it does not name it.
   rollout::Rules rules(const Key& key) const;
 
-  /// A history row for the entry, of now.
-  store::HistoryRow row(const Key& key, rollout::Entry entry) const;
+  /// A history row for the entry.
+  store::HistoryRow row(const Key& key, rollout::Entry entry, base::WallTime when) const;
   using Messages = std::vector<notify::Message>;
-  /// Who is to be told of a decision, and what.
-  Messages messages_for(const Key& key, const rollout::Decision& decision) const;
+  /// What a message says beside the decision itself.
+  struct Told {
+    base::WallTime when;
+    std::string stable;
+  };
+  /// Of a decision that is in force already.
+  Told told(const Key& key) const;
+  /// Who is to be told of a decision, and what. `config`: the one that the decision is by.
+  Messages messages_for(const Key& key, const rollout::Decision& decision,
+                        const config::Config& config) const;
+  Messages messages_for(const Key& key, const rollout::Decision& decision, const Told& told) const;
   void send(const Messages& messages) const;
   /// Those that the journal remembers from before.
   Messages undelivered() const;
@@ -89,13 +99,22 @@ struct Core {
   /// of the decisions.
   void commit_lowering(const Key& key, const rollout::Decision& decision,
                        std::function<void()> committed);
+  /// The same for a decision of an earlier time, or with other models under which the version was.
+  void commit_lowering(const Key& key, const rollout::Decision& decision,
+                       std::function<void()> committed, const Told& told,
+                       std::vector<std::string> former = {});
   /// Commits what may take effect only afterwards, and the messages about it, which the caller then
   /// sends or takes back. `done` on the control thread.
   void commit_raise(const Key& key, const rollout::Decision& decision, const Messages& messages,
                     std::function<void(base::Result<void>)> done);
 
   store::Journal::Record record(const Key& key, const rollout::State& state,
-                                const rollout::Decision& decision, const Messages& messages) const;
+                                const rollout::Decision& decision, const Messages& messages,
+                                base::WallTime when) const;
+  /// Stores what put() was given into the slot, a rollback's words before it.
+  void store(const Key& key, const rollout::Decision& decision);
+  /// The version beside the canary that the configuration names.
+  static std::string stable_of(const config::Config& config, const Key& key);
 
   /// Writes down the figures that have changed, or all of them.
   void save_figures(bool all);

@@ -1,6 +1,8 @@
 #include "control/rollouts.hpp"
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "log/log.hpp"
 
@@ -35,50 +37,201 @@ base::BasisPoints full_effect(const rollout::State& state) {
   return rollout::weigh(base::full_weight, state).effective;
 }
 
+store::LatchSlot slot_of(const Rollout& rollout) {
+  store::LatchSlot slot;
+  slot.flag = rollout.state.flag;
+  slot.cap = rollout.weight().cap;
+  slot.file = rollout.file;
+  if (rollout.state.phase > 0) slot.phase = rollout.state.phase_limit;
+  slot.latched = rollout.state.latched;
+  slot.attempt = rollout.state.attempt;
+  slot.rollbacks = rollout.state.rollbacks;
+  return slot;
+}
+
+bool names(const config::Config& config, const Key& key) {
+  return std::any_of(config.models.begin(), config.models.end(),
+                     [&](const auto& model) { return model.canary && key_of(model) == key; });
+}
+
+/// Takes over what is known of the version under another model: `first`, in place of what it had;
+/// else the lower of both.
+void absorb(Rollout& own, const std::string& model, const Rollout& former, bool first) {
+  rollout::State theirs = former.state;
+  theirs.model = model;
+  const std::uint32_t attempt = std::max(first ? 0 : own.state.attempt, theirs.attempt);
+  own.state = first ? std::move(theirs) : rollout::lower_of(own.state, theirs);
+  own.state.attempt = attempt;
+}
+
+/// Nothing in the state holds a weight down: without it the file alone would decide, as now.
+bool holds_nothing(const Rollout& rollout) {
+  return rollout.file == 0 && !rollout.state.latched && !rollout.state.flag &&
+         rollout.state.cap == base::full_weight && rollout.uncommitted == 0 && !rollout.fresh;
+}
+
 }  // namespace
 
 Rollouts::Rollouts(store::LatchFile& latch, std::vector<rollout::State> remembered)
     : latch_(latch) {
   for (auto& state : remembered) {
     const Key key{state.model, state.canary};
-    Rollout& rollout = rollouts_[key];
-    rollout.state = std::move(state);
-    const auto slot = latch_.read(key.first, key.second);
-    if (!slot) continue;
-    rollout.file = slot->file;
-    const auto lower = rollout::lower_of(rollout.state, state_from(key, *slot));
-    rollout.recovered = lower != rollout.state;
-    rollout.unrecorded_rollback = slot->rollbacks > rollout.state.rollbacks &&
-                                  full_effect(lower) < full_effect(rollout.state);
-    rollout.state = lower;
+    rollouts_[key].state = std::move(state);
+  }
+  for (const Key& key : latch_.names()) {
+    const bool recorded = !rollouts_.try_emplace(key).second;
+    merge(key, *latch_.read(key.first, key.second), recorded);
   }
 }
 
-base::Result<void> Rollouts::ensure(const Key& key, std::uint32_t attempt, bool at_start) {
-  const auto slot = latch_.read(key.first, key.second);
+/// The lower of slot and database, or the slot alone.
+void Rollouts::merge(const Key& key, store::LatchSlot slot, bool recorded) {
+  Rollout& rollout = rollouts_.at(key);
+  rollout.attempt_unknown = slot.attempt == 0;
+  if (rollout.attempt_unknown) slot.attempt = std::max(rollout.state.attempt, 1U);
+  rollout.file = slot.file;
+  if (!recorded) {
+    rollout.state = state_from(key, slot);
+    rollout.recovered = slot.latched || slot.flag || slot.cap < base::full_weight;
+    rollout.unrecorded_rollback =
+        rollout.recovered && slot.rollbacks > 0 && full_effect(rollout.state) < base::full_weight;
+    return;
+  }
+  const auto lower = rollout::lower_of(rollout.state, state_from(key, slot));
+  rollout.recovered = lower != rollout.state;
+  rollout.unrecorded_rollback =
+      slot.rollbacks > rollout.state.rollbacks && full_effect(lower) < full_effect(rollout.state);
+  rollout.state = lower;
+}
+
+base::Result<void> Rollouts::ensure(const config::Model& model) {
+  const Key key = key_of(model);
   const auto [place, added] = rollouts_.try_emplace(key);
   Rollout& rollout = place->second;
-  if (added && slot) {
-    rollout.state = state_from(key, *slot);
-    if (at_start) rollout.file = slot->file;
-    rollout.recovered = at_start && (slot->latched || slot->flag || slot->cap < base::full_weight);
-    rollout.unrecorded_rollback =
-        rollout.recovered && slot->rollbacks > 0 && full_effect(rollout.state) < base::full_weight;
-  } else if (added) {
+  if (added) {
+    rollout.fresh = true;
     rollout.state.model = key.first;
     rollout.state.canary = key.second;
-    rollout.state.attempt = attempt;
+    rollout.state.attempt = std::max(model.attempt, highest_attempt(model.name));
   }
-  if (slot) return {};
-  store::LatchSlot fresh;
-  fresh.flag = rollout.state.flag;
-  fresh.cap = rollout.state.cap;
-  fresh.file = rollout.file;
-  if (rollout.state.phase > 0) fresh.phase = rollout.state.phase_limit;
-  fresh.latched = rollout.state.latched;
-  fresh.attempt = rollout.state.attempt;
-  fresh.rollbacks = rollout.state.rollbacks;
-  return latch_.write(key.first, key.second, fresh);
+  if (has_slot(key)) return {};
+  return latch_.write(key.first, key.second, slot_of(rollout));
+}
+
+void Rollouts::inherit(const config::Model& model, const config::Config& file,
+                       const config::Config& in_force) {
+  const Key key = key_of(model);
+  Rollout& own = rollouts_.at(key);
+  const rollout::State before = own.state;
+  own.stable = model.stable.name;
+  bool first = own.fresh;
+  for (const Key& former_key : former(key)) {
+    const Rollout& former = rollouts_.at(former_key);
+    const bool renamed = std::none_of(file.models.begin(), file.models.end(),
+                                      [&](const auto& m) { return m.name == former_key.first; });
+    absorb(own, key.first, former, first);
+    own.attempt_unknown |= former.attempt_unknown;
+    if (own.fresh) {
+      const base::BasisPoints in_force = renamed ? former.file : base::BasisPoints{0};
+      own.file = first ? in_force : std::min(own.file, in_force);
+    }
+    first = false;
+  }
+  // A version that was not in force takes part in what the model has seen meanwhile.
+  if (own.file == 0 || own.fresh)
+    own.state.attempt = std::max(own.state.attempt, highest_attempt(model.name));
+  for (const auto& present : in_force.models)
+    if (present.name == model.name && key_of(present) != key)
+      own.state.attempt = std::max(own.state.attempt, present.attempt);
+  if (std::exchange(own.attempt_unknown, false))
+    own.state.attempt = std::max(own.state.attempt, model.attempt);
+  if (own.state != before) store_slot(key);
+}
+
+void Rollouts::take_over(const Key& key) {
+  const auto [place, added] = rollouts_.try_emplace(key);
+  bool first = added;
+  for (const Key& former_key : former(key)) {
+    absorb(place->second, key.first, rollouts_.at(former_key), first);
+    first = false;
+  }
+}
+
+std::vector<Key> Rollouts::of_version(const std::string& canary) const {
+  std::vector<Key> keys;
+  for (const auto& [key, rollout] : rollouts_)
+    if (key.second == canary) keys.push_back(key);
+  return keys;
+}
+
+std::vector<Key> Rollouts::former(const Key& key) const {
+  std::vector<Key> keys = of_version(key.second);
+  std::erase(keys, key);
+  return keys;
+}
+
+void Rollouts::settle(const Key& key) {
+  rollouts_.at(key).fresh = false;
+  for (const Key& gone : former(key)) {
+    rollouts_.at(key).version += rollouts_.at(gone).version;  // version() must not fall
+    free_slot(gone);
+    rollouts_.erase(gone);
+  }
+}
+
+void Rollouts::forget_fresh() {
+  for (auto place = rollouts_.begin(); place != rollouts_.end();) {
+    if (!place->second.fresh) {
+      ++place;
+      continue;
+    }
+    free_slot(place->first);
+    place = rollouts_.erase(place);
+  }
+}
+
+std::uint32_t Rollouts::highest_attempt(const std::string& model) const {
+  std::uint32_t highest = 0;
+  for (const auto& [key, rollout] : rollouts_)
+    if (key.first == model && !rollout.fresh) highest = std::max(highest, rollout.state.attempt);
+  return highest;
+}
+
+std::vector<Key> Rollouts::spread(const std::string& model, std::uint32_t attempt) {
+  std::vector<Key> changed;
+  for (auto& [key, rollout] : rollouts_) {
+    if (key.first != model || rollout.fresh || rollout.state.attempt >= attempt) continue;
+    rollout.state.attempt = attempt;
+    if (has_slot(key)) store_slot(key);
+    changed.push_back(key);
+  }
+  return changed;
+}
+
+std::uint64_t Rollouts::version(const Key& key) const {
+  std::uint64_t sum = 0;
+  for (const Key& same : of_version(key.second)) sum += rollouts_.at(same).version;
+  return sum;
+}
+
+void Rollouts::free_unneeded(const config::Config& one, const config::Config& other) {
+  if (latch_.size() < store::LatchFile::slot_count / 4 * 3) return;
+  for (const auto& [key, rollout] : rollouts_)
+    if (holds_nothing(rollout) && !names(one, key) && !names(other, key)) free_slot(key);
+}
+
+std::size_t Rollouts::needed_slots(const config::Config& config) const {
+  std::size_t needed = 0;
+  for (const auto& [key, rollout] : rollouts_)
+    if (has_slot(key) && (!holds_nothing(rollout) || names(config, key))) ++needed;
+  return needed;
+}
+
+std::vector<const Rollout*> Rollouts::latched() const {
+  std::vector<const Rollout*> latched;
+  for (const auto& [key, rollout] : rollouts_)
+    if (rollout.state.latched) latched.push_back(&rollout);
+  return latched;
 }
 
 std::vector<Key> Rollouts::absent_from(const config::Config& config) const {
@@ -109,28 +262,24 @@ const Rollout* Rollouts::find(const Key& key) const {
 }
 
 void Rollouts::store_slot(const Key& key) {
-  const Rollout& rollout = rollouts_.at(key);
-  store::LatchSlot slot;
-  slot.flag = rollout.state.flag;
-  slot.cap = rollout.weight().cap;
-  slot.file = rollout.file;
-  if (rollout.state.phase > 0) slot.phase = rollout.state.phase_limit;
-  slot.latched = rollout.state.latched;
-  slot.attempt = rollout.state.attempt;
-  slot.rollbacks = rollout.state.rollbacks;
   // Only the start tolerates a canary without a slot (the latch file is full), and says so then.
-  if (auto stored = latch_.write(key.first, key.second, slot); !stored)
+  if (auto stored = latch_.write(key.first, key.second, slot_of(rollouts_.at(key))); !stored)
     log::error("latch_not_stored",
                {{"model", key.first}, {"canary", key.second}, {"error", stored.error().message()}});
 }
 
+/// The version's rollout, whatever model it was last under; this model's own first.
+const Rollout* Rollouts::find_version(const std::string& model, const std::string& version) const {
+  if (const Rollout* own = find({model, version})) return own;
+  const auto keys = of_version(version);
+  return keys.empty() ? nullptr : find(keys.front());
+}
+
 std::string Rollouts::objection(const config::Model& model) const {
   if (model.stable_unproven) return {};
-  const Key key{model.name, model.stable.name};
-  const Rollout* known = find(key);
-  const auto slot = latch_.read(key.first, key.second);
-  if (known == nullptr && !slot) return {};
-  const rollout::State state = known ? known->state : state_from(key, *slot);
+  const Rollout* known = find_version(model.name, model.stable.name);
+  if (known == nullptr || known->fresh) return {};
+  const rollout::State& state = known->state;
   if (!state.latched && state.status == rollout::Status::complete) return {};
   return "models." + model.name + ".stable.version: " + model.stable.name + " is remembered as " +
          (state.latched ? "a canary that was rolled back (" + state.reason + ")"

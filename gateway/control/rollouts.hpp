@@ -20,9 +20,13 @@ struct Rollout {
   base::BasisPoints file = 0;  // the file's term in force; 0 while the file does not name it
   std::uint64_t version = 0;   // grows with each change: a commit that finds another was overtaken
   unsigned uncommitted = 0;    // lowerings in force whose commit has not come back
-  bool recovered = false;      // the latch file was lower than the database at the start
+  bool fresh = false;          // made for a file that is not in force yet
+  bool attempt_unknown = false;      // its slot was damaged: the file's attempt opens nothing
+  bool recovered = false;            // the latch file was lower than the database at the start
   bool unrecorded_rollback = false;  // and that was a rollback nobody was told of for certain
   std::string last_refusal;
+  base::WallTime decided{};  // when the present state was decided
+  std::string stable;        // that was beside the canary then
   // Since when the weight has been in force without a change, for the hold clock.
   std::optional<base::MonoTime> counted_until;
   base::Duration checkpointed{};                 // progress() as last written down
@@ -40,10 +44,40 @@ class Rollouts {
  public:
   Rollouts(store::LatchFile& latch, std::vector<rollout::State> remembered);
 
-  /// The rollout, with a slot of its own in the latch file from now on; a new one begins with the
-  /// file's `attempt`. At the start its file term is the one last in force; later it comes from
-  /// nothing. The error is the latch file's (full, name too long).
-  base::Result<void> ensure(const Key& key, std::uint32_t attempt, bool at_start);
+  /// The rollout of the model's canary, with a slot of its own in the latch file from now on; a new
+  /// one begins with the file's `attempt`. The error is the latch file's (full, name too long).
+  base::Result<void> ensure(const config::Model& model);
+  /// What is remembered of the same version under other models, taken over: version names are
+  /// unique in a file, so a renamed model and a version that moved are the same version. The weight
+  /// goes on where the former model is gone from the file (a new name); else it begins at 0. Also
+  /// the highest attempt that any version of the model has seen. May be called again until
+  /// settle().
+  /// `in_force`: an attempt that is there for the model without this version has been seen, too.
+  void inherit(const config::Model& model, const config::Config& file,
+               const config::Config& in_force);
+  /// The other models under which the version is remembered.
+  std::vector<Key> former(const Key& key) const;
+  /// The same for a version that the file names as stable: it has no slot to take.
+  void take_over(const Key& key);
+  /// The file is in force: what was made for it stays, the former names are gone.
+  void settle(const Key& key);
+  /// The file was refused: what was made for it is forgotten.
+  void forget_fresh();
+  /// Every version of the model has seen the attempt; those that had not yet.
+  std::vector<Key> spread(const std::string& model, std::uint32_t attempt);
+  /// Grows with each change of the version, under whatever model.
+  std::uint64_t version(const Key& key) const;
+
+  /// A version that neither file names and that carries nothing that holds a weight down needs no
+  /// slot; frees all of them when slots become few.
+  void free_unneeded(const config::Config& one, const config::Config& other);
+  /// The rollouts that keep their slot because they are latched, held down or named.
+  std::size_t needed_slots(const config::Config& config) const;
+  void free_slot(const Key& key) { latch_.free(key.first, key.second); }
+  /// All that are latched, in order.
+  std::vector<const Rollout*> latched() const;
+  std::vector<Key> of_version(const std::string& canary) const;
+
   Rollout* find(const Key& key);
   const Rollout* find(const Key& key) const;
   /// Only for a key that was ensured.
@@ -51,6 +85,7 @@ class Rollouts {
 
   /// The rollouts that have a file term although the configuration does not name them.
   std::vector<Key> absent_from(const config::Config& config) const;
+  bool has_slot(const Key& key) const { return latch_.read(key.first, key.second).has_value(); }
 
   /// The rollouts of which the latch file knows something lower than the database.
   std::vector<Key> recovered() const;
@@ -65,6 +100,10 @@ class Rollouts {
   std::map<std::string, base::BasisPoints> weights(const config::Config& config) const;
 
  private:
+  void merge(const Key& key, store::LatchSlot slot, bool recorded);
+  std::uint32_t highest_attempt(const std::string& model) const;
+  const Rollout* find_version(const std::string& model, const std::string& version) const;
+
   store::LatchFile& latch_;
   std::map<Key, Rollout> rollouts_;
 };

@@ -102,7 +102,7 @@ void Runner::lower(const std::vector<Step>& steps, base::MonoTime decided,
     if (!counts(step)) continue;
     ++*missing;
     core_.put(step.key, step.file, step.decision);
-    core_.rollouts.store_slot(step.key);
+    core_.store(step.key, step.decision);
     if (step.decision.next.proof == rollout::ProofStep::publishing)
       zeros.emplace_back(step.key, step.decision.trigger);
   }
@@ -123,7 +123,9 @@ void Runner::lower(const std::vector<Step>& steps, base::MonoTime decided,
 
 void Runner::zero_in_force(const Key& key, const std::string& trigger, base::MonoTime decided) {
   const base::Duration elapsed = core_.parts.clock.mono() - decided;
-  core_.rollouts.at(key).in_force_after = elapsed;
+  Rollout* rollout = core_.rollouts.find(key);
+  if (rollout == nullptr) return;  // its version is another model's by now
+  rollout->in_force_after = elapsed;
   log::info("rollback_in_force", {{"model", key.first},
                                   {"canary", key.second},
                                   {"trigger", trigger},
@@ -132,19 +134,22 @@ void Runner::zero_in_force(const Key& key, const std::string& trigger, base::Mon
 }
 
 void Runner::note(const Key& key, const rollout::Event& event) {
-  Rollout& rollout = core_.rollouts.at(key);
+  Rollout* found = core_.rollouts.find(key);
+  if (found == nullptr) return;  // its version is another model's by now
+  Rollout& rollout = *found;
   auto decision = rollout::advance(core_.rules(key), rollout.state, rollout.file, event,
                                    core_.parts.clock.wall());
   rollout.state = decision.next;
   if (!decision.entry) return;
+  rollout.decided = core_.parts.clock.wall();
   core_.commit_lowering(key, decision, {});
   core_.tell(key, decision);
 }
 
 void Runner::raise(const Key& key, const rollout::Decision& decision, Done done) {
   core_.gate.enter();
-  Raise raise{key, core_.rollouts.at(key).version, decision, core_.messages_for(key, decision),
-              std::move(done)};
+  Raise raise{key, core_.rollouts.at(key).version, decision,
+              core_.messages_for(key, decision, core_.config), std::move(done)};
   const Core::Messages messages = raise.messages;
   core_.commit_raise(key, decision, messages,
                      [this, raise = std::move(raise)](const base::Result<void>& result) {
@@ -154,25 +159,28 @@ void Runner::raise(const Key& key, const rollout::Decision& decision, Done done)
 
 void Runner::committed(const Raise& raise, const base::Result<void>& result) {
   const Key& key = raise.key;
-  Rollout& rollout = core_.rollouts.at(key);
+  Rollout* found = core_.rollouts.find(key);
+  const bool overtaken = found == nullptr || found->version != raise.version;
   if (!result) {
-    rollout.not_before = core_.parts.clock.mono() + pause_after_failure;
+    if (found != nullptr) found->not_before = core_.parts.clock.mono() + pause_after_failure;
     log::error("raise_not_committed",
                {{"model", key.first}, {"canary", key.second}, {"error", result.error().message()}});
     raise.done(outcome(
         key, 503, "not raised, because it could not be written down: " + result.error().message(),
         true));
-  } else if (rollout.version != raise.version) {
+  } else if (overtaken) {
     core_.take_back(raise.messages);
     raise.done(outcome(key, 409, overtaken_text, true));
   } else {
+    Rollout& rollout = *found;
     core_.put(key, rollout.file, raise.decision);
     core_.tell(key, raise.decision);
     core_.send(raise.messages);
     core_.publish([this, key, published = rollout.version, done = raise.done,
                    decided = raise.decision.entry->reason] {
       // A later decision has stored its own terms.
-      if (core_.rollouts.at(key).version == published) core_.rollouts.store_slot(key);
+      const Rollout* present = core_.rollouts.find(key);
+      if (present != nullptr && present->version == published) core_.rollouts.store_slot(key);
       done(outcome(key, 200, decided, true));
     });
   }

@@ -66,8 +66,28 @@ struct ModelView {
   std::string last_refusal;  // why the last raise was refused; empty after a later change
 };
 
+/// The latch file and its slots.
+struct LatchView {
+  std::size_t slots = 0;
+  std::size_t needed = 0;  // of versions that the file names, or that are latched or held down
+  std::size_t latched = 0;
+  bool few = false;           // less than a fifth is left
+  std::uint64_t damages = 0;  // found while running
+  std::string last_damage;
+  std::string fault;  // why what is latched is not in the file now; empty: it is
+};
+
+/// A version that is latched, whether the file names it or not.
+struct LatchedView {
+  std::string model, canary, reason;
+  base::WallTime since{};
+  std::uint32_t attempt = 1, rollbacks = 0;
+  bool named = false;  // by the file in force
+};
+
 struct StatusView {
   ConfigView config;
+  LatchView latch;
   std::vector<ModelView> models;
   std::uint64_t table_generation = 0;  // last published
   std::uint64_t in_force_generation = 0;

@@ -52,20 +52,20 @@ base::Result<void> House::open() {
   auto state_dir = store::StateDir::open(directory);
   if (!state_dir) return state_dir.error();
   state_dir_.emplace(std::move(*state_dir));
-  auto latch = store::LatchFile::open(directory);
-  if (!latch) return latch.error();
-  latch_.emplace(std::move(*latch));
   store::Journal::Options options;
   options.sync = false;
   options.refuse = [this] { return disk_full_.load(); };
   options.first_pause = options.longest_pause = std::chrono::milliseconds(5);
-  auto journal = store::Journal::open(directory, std::move(options));
-  if (!journal) return journal.error();
-  journal_ = std::move(journal->journal);
+  auto state = store::open_state(*state_dir_, std::move(options));
+  if (!state) return state.error();
+  lowerings_lost_ = state->lowerings_lost();
+  latch_.emplace(std::move(state->latch));
+  journal_ = std::move(state->journal.journal);
   fenced_ = 0;
   news_ = true;
   registry_ = std::make_unique<stats::Registry>(1);
-  controller_.emplace(parts(std::move(*journal)));
+  controller_.emplace(parts(std::move(state->journal)));
+  controller_->link_to("http://127.0.0.1:9901/internal/status");  // never asked
   return {};
 }
 
@@ -77,6 +77,7 @@ control::Controller::Parts House::parts(store::Journal::Opened opened) {
                                    .journal = *journal_,
                                    .remembered = std::move(opened.states),
                                    .state_lost = opened.lost,
+                                   .lowerings_lost = lowerings_lost_,
                                    .registry = *registry_,
                                    .data_plane = plane_,
                                    .config_path = config_path_.string()};
@@ -89,7 +90,6 @@ control::Controller::Parts House::parts(store::Journal::Opened opened) {
     answer_version(model, answer);
   };
   parts.quality = [this](const std::string& model) { return plane_.quality(model); };
-  parts.status_url = "http://127.0.0.1:9901/internal/status";  // never asked
   parts.watch_file = false;
   parts.resolve = anywhere;
   return parts;

@@ -66,6 +66,7 @@ class House {
   std::unique_ptr<stats::Registry> registry_;
   std::optional<store::StateDir> state_dir_;
   std::optional<store::LatchFile> latch_;
+  bool lowerings_lost_ = false;
   std::unique_ptr<store::Journal> journal_;
   std::optional<control::Controller> controller_;
   std::atomic<bool> disk_full_{false};

@@ -184,6 +184,15 @@ Decision Step::operator()(const Complaint& event) {
   return roll_back(Mode::immediate, "critical_bug", event.actor.name, what);
 }
 
+Decision Step::operator()(const Forget& event) {
+  State next = state_;
+  open(next);
+  next.flag.reset();
+  std::string reason = "forgotten" + by(event.actor);
+  if (state_.latched) reason += " (it was rolled back: " + state_.reason + ")";
+  return changed(std::move(next), "forget", event.actor.name, std::move(reason));
+}
+
 Decision Step::operator()(const NamedStable&) {
   if (state_.latched || state_.promoted || state_.status != Status::complete) return unchanged();
   State next = state_;
@@ -252,7 +261,11 @@ Decision Step::changed(State next, std::string kind, std::string actor, std::str
   const BasisPoints before = effective();
   const bool stays_on_ladder = on_ladder(state_) && on_ladder(next);
   BasisPoints after = weigh(file_after_, next).effective;
-  if (stays_on_ladder && after == 0) close(next);
+  // Also when it was at 0 without a decision, because the file did not name it.
+  if (stays_on_ladder && (before == 0 || after == 0)) {
+    close(next);
+    after = 0;
+  }
   if (stays_on_ladder && after > before) next.cap = after = before;  // it only goes down
   // File or flag at 0 is an operator's rollback, without a latch.
   if (before > 0 && after == 0 && !on_ladder(state_) && trigger.empty()) trigger = kind;

@@ -71,6 +71,9 @@ struct Complaint {  // a person reports a bug; a critical one is a trigger
   Actor actor;
   bool critical = true;
 };
+struct Forget {  // of a version that no file names: nothing holds it down any more
+  Actor actor;
+};
 struct NamedStable {};  // the file names this canary as stable
 struct StateLost {      // what was remembered is gone: latch, to be on the safe side
   std::string reason;
@@ -88,12 +91,13 @@ struct Aged {  // a tick of a promoted canary, which serves as stable
   base::Duration elapsed{};
 };
 using Event = std::variant<FileChanged, Measured, SetFlag, ClearFlag, Rollback, Resume, Promote,
-                           Pause, Complaint, NamedStable, StateLost, Proved, Watched, Aged>;
+                           Pause, Complaint, Forget, NamedStable, StateLost, Proved, Watched, Aged>;
 
 /// One line of the history.
 struct Entry {
   // rollback, resume, flag, file, plan, attempt, phase, promote, pause, gate, held, complete,
-  // promoted, complaint, refused, state_lost; of a rollback that goes on: rung, rung_held,
+  // promoted, complaint, refused,
+  // state_lost, forget, moved; of a rollback that goes on: rung, rung_held,
   // in_force, drained, verified, unverified, watch, watched; afterwards: reminder
   std::string kind;
   std::string actor;

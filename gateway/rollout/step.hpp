@@ -26,6 +26,7 @@ class Step {
   Decision operator()(const Promote& event);
   Decision operator()(const Pause& event);
   Decision operator()(const Complaint& event);
+  Decision operator()(const Forget& event);
   Decision operator()(const NamedStable& event);
   Decision operator()(const StateLost& event);
   // advance_tick.cpp: what was measured

@@ -1,5 +1,7 @@
 #include "run/gateway.hpp"
 
+#include <unistd.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -54,9 +56,20 @@ admin::ProcessCounters count_process(const proxy::WorkerPool& pool,
   return counters;
 }
 
+/// What people can put into a browser for a listener: an address that stands for all of the
+/// machine's is named by the machine, port 0 by the port that the kernel chose.
+std::string reachable(config::ListenAddress listen, std::uint16_t port) {
+  listen.port = port;
+  const bool any = listen.host == "0.0.0.0" || listen.host == "::";
+  char name[256] = {};
+  if (any && ::gethostname(name, sizeof name - 1) == 0 && name[0] != 0)
+    return "http://" + std::string(name) + ":" + std::to_string(port);
+  return "http://" + listen.to_string();
+}
+
 /// What messages link to.
-std::string status_url(const config::Admin& admin) {
-  std::string base = admin.url.empty() ? "http://" + admin.listen.to_string() : admin.url;
+std::string status_url(const config::Admin& admin, std::uint16_t port) {
+  std::string base = admin.url.empty() ? reachable(admin.listen, port) : admin.url;
   while (base.ends_with('/')) base.pop_back();
   return base + "/internal/status";
 }
@@ -112,12 +125,11 @@ class Gateway {
   }
 
   base::Result<void> open(const config::Config& config) {
-    auto latch = store::LatchFile::open(state_dir_->path());
-    if (!latch) return latch.error();
-    latch_.emplace(std::move(*latch));
-    auto journal = store::Journal::open(state_dir_->path());
-    if (!journal) return journal.error();
-    journal_ = std::move(*journal);
+    auto state = store::open_state(*state_dir_);
+    if (!state) return state.error();
+    lowerings_lost_ = state->lowerings_lost();
+    latch_.emplace(std::move(state->latch));
+    journal_ = std::move(state->journal);
     if (journal_.lost) log::error("state_lost", {{"kept_aside", journal_.kept_aside}});
     if (config.access_log) {
       auto access_log = log::AccessLogWriter::open(config.access_log->path);
@@ -131,7 +143,7 @@ class Gateway {
     if (const auto listening = pool_->listen(config.data.listen, options_.takeover); !listening)
       return listening.error();
     make_notifier();
-    make_controller(config);
+    make_controller();
     auto backend = admin::backend_of(
         *controller_, [this] { return count_process(*pool_, access_log_.get()); },
         [this] { return notifier_->receivers(); }, command_memory());
@@ -139,6 +151,7 @@ class Gateway {
         admin::Listeners::open(io_, config.admin, config.observe, std::move(backend), clock_);
     if (!listeners) return listeners.error();
     listeners_ = std::move(*listeners);
+    controller_->link_to(status_url(config.admin, listeners_->admin_port()));
     notifier_->forbid(own_listeners(config));
     controller_->forbid(own_listeners(config));
     return {};
@@ -177,7 +190,7 @@ class Gateway {
                        const std::string& receiver) { journal_.journal->settle(id, receiver); }});
   }
 
-  void make_controller(const config::Config& config) {
+  void make_controller() {
     own_version_.emplace(pool_->bound().front());
     controller_.emplace(control::Controller::Parts{
         .io = io_,
@@ -187,6 +200,7 @@ class Gateway {
         .journal = *journal_.journal,
         .remembered = journal_.states,
         .state_lost = journal_.lost,
+        .lowerings_lost = lowerings_lost_,
         .registry = *registry_,
         .data_plane = *pool_,
         .config_path = options_.config_path,
@@ -197,7 +211,6 @@ class Gateway {
             [this](const std::string& model, OwnVersion::Answer answer) {
               own_version_->ask(model, std::move(answer));
             },
-        .status_url = status_url(config.admin),
         .send_probe = [this](const net::Probe& probe,
                              auto done) { net::http_probe(io_, probe, std::move(done)); },
         .descriptor_limit = base::descriptor_limit});
@@ -293,6 +306,7 @@ class Gateway {
   bool ready_ = false, draining_ = false;
   std::optional<store::StateDir> state_dir_;
   std::optional<store::LatchFile> latch_;
+  bool lowerings_lost_ = false;
   store::Journal::Opened journal_;
   std::unique_ptr<log::AccessLogWriter> access_log_;
   base::CpuShare workers_;

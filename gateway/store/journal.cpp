@@ -65,6 +65,7 @@ struct Journal::Impl {
   std::deque<Write> backlog;  // lowerings that failed, in order; every later write waits for them
   std::chrono::milliseconds pause;
   std::atomic<bool> healthy{true};
+  bool marked = false;  // as not complete, while a gateway runs
   std::thread thread;
 
   void submit(Job job);
@@ -75,7 +76,11 @@ struct Journal::Impl {
   void shorten_history(std::size_t rows);
   void perform(Write write);
   void perform(const Change& change) { change.done(change.work(database)); }
-  void perform(const Work& work) { work.done(work.work()); }
+  void perform(const Work& work) {
+    work.done(refuses() ? base::Error("the disk takes no write") : work.work());
+  }
+  bool refuses() const { return options.refuse && options.refuse(); }
+  void mark_incomplete();
   void perform(const Read& read) { read.done(read_history(database, read.model, read.limit)); }
   base::Result<void> attempt(const Write& write);
   bool flush_backlog();
@@ -106,13 +111,20 @@ void Journal::Impl::run() {
     if (ending && queue.empty()) break;
   }
   flush_backlog();
+  if (backlog.empty() && !refuses()) (void)write_complete(database, true);
   for (auto& write : backlog)
     write.done(base::Error("not committed: the gateway is ending and the disk did not take it"));
 }
 
+/// Where the disk did not take it at the start.
+void Journal::Impl::mark_incomplete() {
+  if (!marked && !refuses()) marked = write_complete(database, false).has_value();
+}
+
 base::Result<void> Journal::Impl::attempt(const Write& write) {
-  auto result = options.refuse && options.refuse() ? base::Error("the disk takes no write")
-                                                   : store::write(database, write.record);
+  mark_incomplete();
+  auto result =
+      refuses() ? base::Error("the disk takes no write") : store::write(database, write.record);
   const bool was_healthy = healthy.exchange(result.has_value());
   if (result && write.record.row) shorten_history(1);
   if (!result && was_healthy)
@@ -125,13 +137,14 @@ base::Result<void> Journal::Impl::attempt(const Write& write) {
 /// of the disk however many are before it. False when there are none, or the disk did not take
 /// them: then they are performed one by one.
 bool Journal::Impl::perform_together(std::deque<Job>& jobs) {
-  if (!backlog.empty() || (options.refuse && options.refuse())) return false;
+  if (!backlog.empty() || refuses()) return false;
   std::size_t count = 0, rows = 0;
   while (
       count < std::min(jobs.size(), group_capacity) &&
       (std::holds_alternative<Write>(jobs[count]) || std::holds_alternative<Change>(jobs[count])))
     ++count;
   if (count < 2) return false;
+  mark_incomplete();
   const Transaction transaction(database);
   if (!transaction.begun()) return false;
   for (std::size_t i = 0; i < count; ++i) {
@@ -252,12 +265,13 @@ base::Result<Journal::Opened> Journal::open(const std::filesystem::path& state_d
 
 base::Result<Journal::Opened> Journal::open(const std::filesystem::path& state_dir,
                                             Options options) {
-  auto opened = open_database(state_dir);
+  auto opened = open_database(state_dir, options.existed);
   if (!opened) return opened.error();
   if (!options.sync)
     if (auto done = opened->database.exec("PRAGMA synchronous=OFF"); !done) return done.error();
   auto impl = std::make_unique<Impl>(std::move(options));
   impl->database = std::move(opened->database);
+  impl->marked = write_complete(impl->database, false).has_value();
   Opened result;
   result.journal.reset(new Journal(std::move(impl)));
   result.states = std::move(opened->states);
@@ -267,6 +281,8 @@ base::Result<Journal::Opened> Journal::open(const std::filesystem::path& state_d
   result.first_start = opened->first_start;
   result.lost = opened->lost;
   result.kept_aside = std::move(opened->kept_aside);
+  result.latch_instance = std::move(opened->latch.instance);
+  result.complete = opened->latch.complete;
   return result;
 }
 
@@ -306,6 +322,13 @@ void Journal::save_figures(std::vector<FigureRow> rows,
   perform(
       [impl = impl_.get(), rows = std::move(rows)] { return write_figures(impl->database, rows); },
       std::move(done));
+}
+
+void Journal::remember_latch_file(const std::string& instance) {
+  perform([impl = impl_.get(), instance] { return write_instance(impl->database, instance); },
+          [](const base::Result<void>& written) {
+            if (!written) log::warn("latch_file_not_named", {{"error", written.error().message()}});
+          });
 }
 
 void Journal::perform(std::function<base::Result<void>()> work,

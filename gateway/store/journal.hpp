@@ -57,11 +57,14 @@ class Journal {
     std::vector<CommandRow> commands;    // the oldest first
     std::vector<FigureRow> figures;      // for reports
     bool first_start = false;            // the database did not exist
-    bool lost = false;                   // it was corrupt: kept aside, a new one was begun
-    std::string kept_aside;              // its new name, when lost
+    bool lost = false;                   // it was corrupt or removed: a new one was begun
+    std::string kept_aside;              // the corrupt one's new name
+    std::string latch_instance;          // of the latch file that belongs to it; empty: unknown
+    bool complete = false;               // the last gateway ended with everything committed
   };
-  /// What only a rehearsal asks for.
+  /// How to open it; all but `existed` is for a rehearsal.
   struct Options {
+    bool existed = false;          // a gateway ran here before, whatever is left of it
     bool sync = true;              // false: a power cut may take what was committed
     std::function<bool()> refuse;  // on the writer thread: the disk takes no write now
     // Between attempts to write what was refused; doubled up to longest_pause.
@@ -83,6 +86,7 @@ class Journal {
     rollout::State state;
     std::optional<HistoryRow> row;
     std::vector<OutboxRow> messages;
+    std::vector<std::string> former{};  // models under which the canary's state stood: removed
   };
   void commit(Record record, bool retry, std::function<void(base::Result<void>)> done);
 
@@ -96,6 +100,8 @@ class Journal {
   void forget_command(const std::string& key);
   /// Writes the figures down, in one transaction; `done` on the writer thread.
   void save_figures(std::vector<FigureRow> rows, std::function<void(base::Result<void>)> done);
+  /// Writes down which latch file belongs to this database.
+  void remember_latch_file(const std::string& instance);
 
   /// Other disk work of the state directory, on the writer thread in the order of the calls: the
   /// control thread never waits for a disk.

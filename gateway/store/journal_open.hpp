@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "store/journal.hpp"
+#include "store/journal_tables.hpp"
 #include "store/sqlite.hpp"
 
 namespace canary::store {
@@ -16,11 +17,14 @@ struct OpenedDatabase {
   std::vector<FigureRow> figures;
   std::vector<OutboxRow> outbox;
   std::vector<CommandRow> commands;
+  LatchRecord latch;
   bool first_start = false;
   bool lost = false;
   std::string kept_aside;
 };
 
-base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_dir);
+/// `existed`: a gateway ran here before, so that no database means a lost one.
+base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_dir,
+                                           bool existed = false);
 
 }  // namespace canary::store

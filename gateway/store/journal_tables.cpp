@@ -57,6 +57,10 @@ constexpr std::array migrations{
          latency TEXT NOT NULL, served_ns INTEGER NOT NULL, first_ns INTEGER NOT NULL,
          last_ns INTEGER NOT NULL,
          PRIMARY KEY (model, canary, attempt, phase, version)) WITHOUT ROWID;)",
+    R"(CREATE TABLE latch_file (
+         one INTEGER PRIMARY KEY CHECK (one = 1),
+         instance TEXT NOT NULL, complete INTEGER NOT NULL);
+       INSERT INTO latch_file VALUES (1, '', 0);)",
 };
 
 std::int64_t nanoseconds(base::WallTime time) {
@@ -248,7 +252,8 @@ base::Result<void> migrate(Database& database) {
   if (*version > newest)
     return base::Error("the state database was written by a newer release (version " +
                        std::to_string(*version) + ", this one knows " + std::to_string(newest) +
-                       ")");
+                       "): start that release; or move state.db* away, then every canary begins "
+                       "latched");
   for (auto step = std::max<std::int64_t>(*version, 0); step < newest; ++step) {
     const std::string script = std::string("BEGIN IMMEDIATE;") +
                                migrations[static_cast<std::size_t>(step)] +
@@ -277,8 +282,46 @@ base::Result<std::vector<State>> read_states(Database& database) {
   }
 }
 
+base::Result<bool> states_are_missing(Database& database) {
+  Statement statement(database,
+                      "SELECT EXISTS (SELECT 1 FROM history WHERE canary <> '' AND"
+                      " canary NOT IN (SELECT canary FROM rollout))");
+  if (statement.step() != Statement::Step::row)
+    return database.error("compare the history with the rollouts");
+  return statement.integer(0) != 0;
+}
+
+base::Result<LatchRecord> read_latch_record(Database& database) {
+  Statement statement(database, "SELECT instance, complete FROM latch_file");
+  if (statement.step() != Statement::Step::row)
+    return database.error("read what is known of the latch file");
+  return LatchRecord{statement.text(0), statement.integer(1) != 0};
+}
+
+base::Result<void> write_instance(Database& database, const std::string& instance) {
+  Statement statement(database, "UPDATE latch_file SET instance = ?");
+  statement.bind(instance);
+  if (statement.step() == Statement::Step::failed) return database.error("name the latch file");
+  return {};
+}
+
+base::Result<void> write_complete(Database& database, bool complete) {
+  Statement statement(database, "UPDATE latch_file SET complete = ?");
+  statement.bind(std::int64_t{complete});
+  if (statement.step() == Statement::Step::failed)
+    return database.error("mark the database as complete");
+  return {};
+}
+
 base::Result<void> write_record(Database& database, const Journal::Record& record) {
   base::Result<void> written = write_state(database, record.state);
+  for (const auto& former : record.former) {
+    if (!written) break;
+    Statement gone(database, "DELETE FROM rollout WHERE model = ? AND canary = ?");
+    gone.bind(former).bind(record.state.canary);
+    if (gone.step() == Statement::Step::failed)
+      written = database.error("remove a rollout's former name");
+  }
   if (written && record.row) written = write_row(database, *record.row);
   if (written) written = write_messages(database, record.messages);
   return written;

@@ -1,70 +1,94 @@
-// The latch file: what survives kill -9 without waiting for a disk.
+// The latch file: what survives kill -9 without waiting for a disk. `latch` in state_dir, its bytes
+// in store/latch_format.
 //
-// A preallocated MAP_SHARED file in state_dir, `latch`, in the machine's byte order:
-//   header   256 bytes: magic "CNRYLAT1" (8), slot count (4), slot size (4), instance (16), zeros
-//   slot     256 bytes: name length (2, atomic), name "model\0version" (222), CRC-32 of the name
-//            (4), padding (4), counts (8, atomic), word (8, atomic), phase word (8, atomic)
-//   counts   bits 0-31 attempt, 32-63 rollbacks
-//   word     bits 0-13 flag (16383: absent), 14-27 cap, 28-41 file, 42 latched, 43 used,
-//            48-63 check over bits 0-47
-//   phase word   bits 0-13 what the plan's phase allows, 43 used, 48-63 check; all 0: no plan
-// A lowering is one 64-bit store into the word, after the counts'; a lower phase is stored before
-// the word and a higher one after it, so that no moment between the two allows more than both. A
-// new slot becomes visible by its name's length, stored last. A word whose check fails reads as:
-// everything 0, latched (the safe side). Slots are never freed: a latch is for ever. One thread
-// (control). Survives the process, not a power cut.
+// What it holds stands in memory too, and memory is what counts: a store changes it and hands the
+// slot to the kernel with one pwrite inside one page, which a kill -9 cannot divide. Nothing is
+// mapped, so a file that shrinks under the gateway is an error to report, not a SIGBUS. The file's
+// room is taken when it is made, so that a store needs no free disk. `check` compares file and
+// memory, and makes the file anew from memory where they differ. Survives the process, not a power
+// cut. One thread (control).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
-#include "rollout/state.hpp"
+#include "store/files.hpp"
+#include "store/latch_format.hpp"
 
 namespace canary::store {
 
-struct LatchSlot {
-  std::optional<base::BasisPoints> flag;
-  base::BasisPoints cap = base::full_weight;
-  base::BasisPoints file = base::full_weight;  // the ceiling last in force by the file
-  std::optional<base::BasisPoints> phase;      // absent: no plan
-  bool latched = false;
-  std::uint32_t attempt = 1;
-  std::uint32_t rollbacks = 0;  // decided, the present one included
-  bool operator==(const LatchSlot&) const = default;
-};
-
 class LatchFile {
  public:
-  static constexpr std::uint32_t slot_count = 1023;  // the file is 256 KiB
+  static constexpr std::uint32_t slot_count = latch_format::slot_count;
 
-  /// Opens or creates and preallocates the file (an error: no room for it). An unreadable file is
-  /// moved aside as `latch.corrupt-<time>` and `lost()` is true.
+  /// Opens or creates the file. What is damaged in it is kept aside as `latch.corrupt-<time>`, what
+  /// is sound in it is taken over into a new one. An error only where neither a file nor a database
+  /// is there yet: else a file that cannot be had is fault().
   static base::Result<LatchFile> open(const std::filesystem::path& state_dir);
   LatchFile(LatchFile&&) noexcept;
   LatchFile& operator=(LatchFile&&) noexcept;
   ~LatchFile();
 
+  /// Compares with what the database knows: `existed`, it is not from this start; `instance`, which
+  /// latch file it belongs to (empty: unknown). A file of another gateway is kept aside, not read.
+  void settle(bool existed, const std::string& instance);
+
+  /// Another instance from now on: what is numbered anew must not pass for what was told before.
+  /// `known`: the one that the database knows, which may not learn of the new one for long.
+  void renew_instance(const std::string& known);
+
   std::optional<LatchSlot> read(const std::string& model, const std::string& canary) const;
-  /// Stores at once; creates the slot when needed. An error only when all slots are taken or the
-  /// name is too long. Percentages above 100% are stored as 100%.
+  /// Stores at once; takes a slot when needed. An error only when all slots are taken or the name
+  /// is too long. Where the disk refuses, the value counts all the same and fault() says so.
   base::Result<void> write(const std::string& model, const std::string& canary,
                            const LatchSlot& slot);
-  bool lost() const { return lost_; }
+  /// Frees the slot, if there is one.
+  void free(const std::string& model, const std::string& canary);
+  /// The (model, canary version) pairs that have a slot.
+  std::vector<std::pair<std::string, std::string>> names() const;
+
+  /// Keeps the words of a rollback until 64 later ones took their room.
+  void keep_note(const std::string& model, const std::string& canary, std::uint32_t rollback,
+                 const std::string& text);
+  std::optional<std::string> note(const std::string& model, const std::string& canary,
+                                  std::uint32_t rollback) const;
+
+  /// What `check` found.
+  struct Found {
+    std::string damage;      // what was wrong with the file
+    std::string kept_aside;  // where the damaged one is now; empty: nowhere
+    std::string error;       // why no new one could be made; empty: it was made
+  };
+  /// Reads the file back; where it is not what was stored, makes it anew from memory. Nothing: it
+  /// is as it must be, or the next attempt is not due. Syncs nothing.
+  std::optional<Found> check(base::MonoTime now);
+
+  /// Something that the file held cannot be read any more. `damage` says what was found at the
+  /// start, also where nothing is lost by it.
+  bool lost() const;
+  bool foreign() const;  // it was of another gateway, or of another database than this one
+  const std::string& damage() const;
+  const std::string& kept_aside() const;
+  /// Why what is in memory is not in the file now; empty: it is.
+  const std::string& fault() const;
+
   /// 32 hexadecimal digits drawn when the file was made: names this gateway's rollouts among those
   /// of others.
   std::string instance() const;
   std::size_t size() const;  // slots in use
 
  private:
-  LatchFile() = default;
-  struct Mapping;
-  std::unique_ptr<Mapping> mapping_;
-  bool lost_ = false;
+  struct Impl;
+  explicit LatchFile(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace canary::store

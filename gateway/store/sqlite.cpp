@@ -21,12 +21,9 @@ base::Result<void> Database::exec(const char* sql) {
 base::Error Database::error(const std::string& what) const {
   std::string text = "cannot " + what + ": ";
   text += db_ ? sqlite3_errmsg(get()) : "out of memory";
+  const int code = db_ ? sqlite3_errcode(get()) : SQLITE_NOMEM;
+  corrupt_ |= code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
   return base::Error(std::move(text));
-}
-
-bool Database::corrupt() const {
-  const int code = sqlite3_errcode(get());
-  return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
 Transaction::~Transaction() {

@@ -24,8 +24,11 @@ class Database {
   base::Result<void> exec(const char* sql);
   /// "cannot <what>: <SQLite's words>", of the last call that failed.
   base::Error error(const std::string& what) const;
-  /// The last failure means that the file's content is damaged (not that the disk is full or busy).
-  bool corrupt() const;
+  /// An error said that the file's content is damaged or its tables are not ours (not that the disk
+  /// is full or busy).
+  bool corrupt() const { return corrupt_; }
+  /// The content itself says so.
+  void condemn() { corrupt_ = true; }
   sqlite3* get() const { return db_.get(); }
   void close() { db_.reset(); }
 
@@ -34,6 +37,7 @@ class Database {
     void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
   };
   std::unique_ptr<sqlite3, Close> db_;
+  mutable bool corrupt_ = false;
 };
 
 /// Ends what was begun: what is not committed is taken back.

@@ -28,6 +28,24 @@ std::string holder(int fd) {
   return pid.empty() ? "another gateway" : "another gateway (pid " + pid + ")";
 }
 
+constexpr std::string_view used_word = "used";
+
+bool says_used(int fd) {
+  char text[64];
+  const ssize_t got = ::pread(fd, text, sizeof text, 0);
+  return got > 0 && std::string_view(text, static_cast<std::size_t>(got)).find(used_word) !=
+                        std::string_view::npos;
+}
+
+/// A full disk must not keep a gateway from starting, so nothing comes of a failure.
+void write_lock(int fd, bool used) {
+  std::string text = std::to_string(::getpid()) + "\n";
+  if (used) text.append(used_word).append("\n");
+  // Before the end is cut off: the word is there at any moment.
+  if (::pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()))
+    (void)!::ftruncate(fd, static_cast<off_t>(text.size()));
+}
+
 /// Creates the directory and its parents; what is created is for its owner alone.
 base::Result<void> make_directory(const std::filesystem::path& path) {
   std::error_code error;
@@ -107,6 +125,7 @@ base::Result<StateDir> StateDir::open(const std::filesystem::path& given) {
   if (auto made = make_directory(path); !made) return made.error();
 
   const auto lock_path = path / "lock";
+  ::rmdir(lock_path.c_str());  // nobody can hold an empty directory; anything else stays
   Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (lock.get() < 0) return file_error("open", lock_path, errno);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -114,24 +133,29 @@ base::Result<StateDir> StateDir::open(const std::filesystem::path& given) {
     return base::Error("the state directory " + path.string() + " is in use by " +
                        holder(lock.get()) + ": two gateways cannot share it");
   }
-  // The pid is for people alone; a full disk must not keep a gateway from starting.
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(lock.get(), 0) == 0) [[maybe_unused]]
-    const ssize_t written = ::pwrite(lock.get(), pid.data(), pid.size(), 0);
-
   narrow_access(path);
   StateDir dir;
   dir.path_ = path;
+  dir.used_ = says_used(lock.get());
   dir.lock_ = lock.release();
+  write_lock(dir.lock_, dir.used_);
   return dir;
 }
 
+void StateDir::mark_used() {
+  if (std::exchange(used_, true)) return;
+  write_lock(lock_, true);
+}
+
 StateDir::StateDir(StateDir&& other) noexcept
-    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+    : path_(std::move(other.path_)),
+      lock_(std::exchange(other.lock_, -1)),
+      used_(other.used_) {}
 
 StateDir& StateDir::operator=(StateDir&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(lock_, other.lock_);
+  std::swap(used_, other.used_);
   return *this;
 }
 

@@ -1,10 +1,7 @@
 #include "scenario/lives/life.hpp"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <cstring>
 #include <thread>
 
@@ -50,9 +47,7 @@ void Shared::note(const std::string& line) {
   trace_size += size;
 }
 
-Life::Life(Shared& shared, std::filesystem::path dir) : shared_(shared), dir_(std::move(dir)) {
-  std::signal(SIGXFSZ, SIG_IGN);
-}
+Life::Life(Shared& shared, std::filesystem::path dir) : shared_(shared), dir_(std::move(dir)) {}
 
 Life::~Life() = default;
 
@@ -90,16 +85,18 @@ bool Life::start(bool first) {
   demand(config::load(text).ok() == (shared_.disk.broken == 0), "load() judges otherwise: " + text);
   if (fallback && !accepted) return false;
 
-  auto latch = store::LatchFile::open(state_dir_->path());
-  demand(latch.has_value(), "the latch file cannot be had");
-  latch_.emplace(std::move(*latch));
-  auto opened = store::Journal::open(state_dir_->path());
-  demand(opened.has_value(), "the journal cannot be had");
+  store::Journal::Options options;
+  options.refuse = [this] { return disk_full_.load(); };
+  auto state = store::open_state(*state_dir_, std::move(options));
+  demand(state.has_value(), "the state cannot be had");
+  const bool lowerings_lost = state->lowerings_lost();
+  latch_.emplace(std::move(state->latch));
+  auto* opened = &state->journal;
   journal_ = std::move(opened->journal);
   const bool lost = opened->lost, latch_lost = latch_->lost();
-  controller_.emplace(control::Controller::Parts{io_, clock_, *state_dir_, *latch_, *journal_,
-                                                 std::move(opened->states), lost, registry_, *this,
-                                                 path("gateway.yaml"), base::Duration::zero()});
+  controller_.emplace(control::Controller::Parts{
+      io_, clock_, *state_dir_, *latch_, *journal_, std::move(opened->states), lost, lowerings_lost,
+      registry_, *this, path("gateway.yaml"), base::Duration::zero()});
   if (!controller_->objections(loaded.config).empty()) {
     demand(
         fallback ? shared_.now().objects_to(last_accepted) : shared_.now().objects_to(shared_.disk),
@@ -206,22 +203,15 @@ void Life::stop() {
 }
 
 void Life::write_file(const FileSpec& file) {
-  const bool full = disk_full_;
-  disk_full(false);  // it is the state directory's disk that is full
   support::write_file(path("gateway.yaml.new"), text_of(file, path("state")));
   std::filesystem::rename(path("gateway.yaml.new"), path("gateway.yaml"));
   shared_.disk = file;
-  disk_full(full);
 }
 
-/// No write beyond byte 0 of any file succeeds: what a full disk does, without a disk of our own.
+/// The journal's thread writes nothing; the latch file has its room.
 void Life::disk_full(bool full) {
   if (full == disk_full_) return;
   wait_for_journal();  // what was asked for before meets the disk as it was
-  rlimit limit{};
-  ::getrlimit(RLIMIT_FSIZE, &limit);
-  limit.rlim_cur = full ? 0 : limit.rlim_max;
-  demand(::setrlimit(RLIMIT_FSIZE, &limit) == 0, "setrlimit");
   disk_full_ = full;
 }
 

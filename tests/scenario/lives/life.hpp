@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <functional>
@@ -127,7 +128,7 @@ class Life final : traffic::DataPlane {
   std::shared_ptr<const traffic::RoutingTable> last_, in_force_;
   std::shared_ptr<const traffic::VersionAnswers> announced_;
   int turns_ = 0;
-  bool disk_full_ = false;
+  std::atomic<bool> disk_full_{false};  // the journal's thread reads it
 };
 
 }  // namespace canary::scenario

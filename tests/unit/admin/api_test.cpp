@@ -73,6 +73,8 @@ TEST_CASE("the status has exactly the documented shape") {
       R"x("samples":1000,"reason":"error rate 0.2% (2 of 1000 requests in 1m)",)x"
       R"("success_limit":0.001}],"durable":true}],)"
       R"("ready":true,"draining":false,"table":{"published":7,"in_force":7},"durable":true,)"
+      R"("latch":{"slots":1023,"needed":2,"latched":1,"few_slots":false,"damages":0,)"
+      R"("last_damage":"","fault":""},)"
       R"("notify":[],)"
       R"("gateway":{"version":)"));
 }
@@ -182,6 +184,28 @@ TEST_CASE("what the control plane refuses is passed on with its words") {
   gateway.outcome.status = 404;
   gateway.outcome.message = "no model 'x'";
   CHECK(call("POST", "/internal/rollouts/x/resume", R"({"by":"a","reason":"b"})").status == 404);
+}
+
+TEST_CASE("latches are listed, and forgotten by name, with a reason") {
+  FakeGateway gateway;
+  Caller call(gateway);
+  gateway.latched = {{"m", "m_v2", "rolled back by ann: \"slow\"",
+                      base::WallTime(std::chrono::seconds(1'700'000'000)), 3, 2, false}};
+  CHECK(call("GET", "/internal/latches").body ==
+        R"({"latches":[{"model":"m","canary":"m_v2","since":"2023-11-14T22:13:20.000Z",)"
+        R"("attempt":3,"rollbacks":2,"reason":"rolled back by ann: \"slow\"","named":false}]})"
+        "\n");
+  CHECK(call("POST", "/internal/latches/m_v2/forget", "{}").status == 400);
+  CHECK(call("POST", "/internal/latches/m_v2/forget", R"({"by":"ann"})").status == 400);
+  CHECK(gateway.commands.empty());
+  const auto done =
+      call("POST", "/internal/latches/m_v2/forget", R"({"by":"ann","reason":"gone"})");
+  CHECK(done.status == 200);
+  CHECK(done.body == "{\"version\":\"m_v2\",\"forgotten\":true}\n");
+  CHECK(gateway.commands == std::vector<std::string>{"forget m_v2 ann: gone"});
+  gateway.outcome.status = 409;
+  CHECK(call("POST", "/internal/latches/m_v2/forget", R"({"by":"ann","reason":"x"})").status ==
+        409);
 }
 
 TEST_CASE("resume and rollback need a name and a reason") {

@@ -55,6 +55,7 @@ struct FakeGateway {
   std::vector<control::Figure> figures;
   std::vector<control::RollbackCount> rollbacks;
   std::vector<control::RefusalCount> refusals;
+  std::vector<control::LatchedView> latched;
   std::vector<control::EndpointCount> endpoints;
   admin::ProcessCounters process;
   std::vector<notify::ReceiverView> receivers;
@@ -74,6 +75,9 @@ struct FakeGateway {
     status.table_generation = 7;
     status.in_force_generation = 7;
     status.ready = true;
+    status.latch.slots = 1023;
+    status.latch.needed = 2;
+    status.latch.latched = 1;
     answers->all = R"({"model":"comp-critic_v1"})";
     answers->by_model["comp-critic"] = answers->all;
     outcome.weight = status.models[0].weight;
@@ -125,6 +129,11 @@ struct FakeGateway {
       note("complaint " + model + (critical ? " critical" : " minor"), actor);
       answer(done);
     };
+    b.forget = [this](const std::string& version, rollout::Actor actor, control::Done done) {
+      note("forget " + version, actor);
+      done(outcome);
+    };
+    b.latched = [this] { return latched; };
     b.reload = [this](std::string actor, control::Done done) {
       commands.push_back("reload " + actor);
       answer(done);

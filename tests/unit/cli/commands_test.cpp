@@ -186,6 +186,29 @@ TEST_CASE("a command that came too late says so, and what was decided is shown")
   CHECK(shown.out.str() == "m resumed: canary at 0%, limited by cap\n  the pause is over\n");
 }
 
+TEST_CASE("forget posts who and why, latches lists; forget does nothing without a reason") {
+  FakeAdmin admin(200, R"({"version":"m_v2","forgotten":true})");
+  auto options = ::options<cli::ForgetOptions>(admin);
+  options.version = "m_v2";
+  options.by = "ann";
+  Screen screen;
+  CHECK(cli::run_forget(options, screen.terminal) == cli::exit_usage);
+  CHECK(admin.asked().empty());
+  options.reason = "never again";
+  CHECK(cli::run_forget(options, screen.terminal) == cli::exit_ok);
+  CHECK(admin.asked() ==
+        R"(POST /internal/latches/m_v2/forget {"by":"ann","reason":"never again"})");
+  CHECK(screen.out.str() == "m_v2 forgotten: it begins anew if the file names it again\n");
+
+  FakeAdmin lister(200, R"({"latches":[{"model":"m","canary":"m_v2",)"
+                        R"("since":"2026-11-23T06:40:02.000Z","attempt":1,"rollbacks":1,)"
+                        R"("reason":"too slow","named":false}]})");
+  Screen list;
+  CHECK(cli::run_latches(::options<cli::Options>(lister), list.terminal) == cli::exit_ok);
+  CHECK(lister.asked() == "GET /internal/latches ");
+  CHECK(list.out.str() == "m_v2  m  since 2026-11-23 06:40:02Z  not in the file  too slow\n");
+}
+
 TEST_CASE("status and history ask, and --json passes the answer on as it is") {
   FakeAdmin admin(200, R"({"history":[],"x":1.50})");
   Screen screen;

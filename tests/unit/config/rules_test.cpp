@@ -186,6 +186,31 @@ TEST_CASE("endpoints stand once per version, and one server for both versions is
         "endpoint, or both versions are one server\n");
 }
 
+TEST_CASE("a link that leads nowhere is warned of, where messages would carry it") {
+  const std::string canary = "canary: { version: v2, endpoints: [\"http://127.0.0.1:9\"] }";
+  struct Row {
+    const char* admin;
+    bool notify, warned;
+  };
+  const Row rows[] = {
+      {"listen: \"0.0.0.0:9901\", token_file: t", true, true},
+      {"listen: \"[::]:9901\", token_file: t", true, true},
+      {"listen: \"127.0.0.1:0\"", true, true},
+      {"listen: \"127.0.0.1:9901\"", true, false},
+      {"listen: \"10.1.2.3:9901\", token_file: t", true, false},
+      {"listen: \"0.0.0.0:9901\", token_file: t, url: \"http://gw\"", true, false},
+      {"listen: \"0.0.0.0:9901\", token_file: t", false, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.admin, row.notify);
+    const auto loaded =
+        config::load("admin: { " + std::string(row.admin) + " }\n" +
+                     (row.notify ? "notify: [{ kind: log }]\n" : "") + under_model(canary));
+    CHECK(loaded.ok());
+    CHECK((said(loaded.warnings).find("admin.url") != std::string::npos) == row.warned);
+  }
+}
+
 TEST_CASE("a limit under which a hanging version could not be judged is warned of") {
   const std::string canary = "canary: { version: v2, endpoints: [\"http://127.0.0.1:9\"] }";
   const auto warnings = [&](const std::string& more) {

@@ -57,9 +57,11 @@ class FakeNotifier final : public notify::Notifier {
   mutable std::vector<notify::Notice> notices;  // as they were made
   std::vector<notify::Message> sent;
   std::function<void(const notify::Message&)> on_send;
+  std::function<void(const notify::Notice&)> on_notice;
   void use(const std::vector<config::Notify>&, const std::string&) override {}
   std::vector<notify::Message> messages_for(const notify::Notice& notice) const override {
     notices.push_back(notice);
+    if (on_notice) on_notice(notice);
     return {{notice.id, "fake", std::string(config::name(notice.kind)) + " " + notice.decision,
              notice.time}};
   }
@@ -116,6 +118,7 @@ class House {
   std::optional<analysis::QualityEvidence> quality;
   SendProbe send_probe = nullptr;
   ConfigFile::Read read_file = nullptr;
+  std::function<bool()> disk_refuses = nullptr;  // on the journal's thread
   std::unique_ptr<store::Journal> journal;
   std::optional<Controller> controller;
   bool ready = false;
@@ -135,16 +138,18 @@ class House {
     auto dir = store::StateDir::open(state_path());
     REQUIRE(dir.has_value());
     state_dir_.emplace(std::move(*dir));
-    auto latch = store::LatchFile::open(state_path());
-    REQUIRE(latch.has_value());
-    latch_.emplace(std::move(*latch));
-    auto opened = store::Journal::open(state_path());
-    if (opened.has_error()) FAIL(opened.error().message());
+    store::Journal::Options options;
+    options.refuse = disk_refuses;
+    auto state = store::open_state(*state_dir_, std::move(options));
+    if (state.has_error()) FAIL(state.error().message());
+    const bool lowerings_lost = state->lowerings_lost();
+    latch_.emplace(std::move(state->latch));
+    auto* opened = &state->journal;
     journal = std::move(opened->journal);
     lost = opened->lost;
     Controller::Parts parts{
-        io,           clock,    *state_dir_, *latch_,      *journal, std::move(opened->states),
-        opened->lost, registry, plane,       config_path()};
+        io,           clock,          *state_dir_, *latch_, *journal,     std::move(opened->states),
+        opened->lost, lowerings_lost, registry,    plane,   config_path()};
     parts.notifier = &notifier;
     parts.undelivered = std::move(opened->outbox);
     parts.ask_version = [this](const std::string& model, const auto& answer) {
@@ -227,10 +232,11 @@ class House {
 
   /// Requests that finished at the canary (or at stable), counted as a worker would.
   void observe(const std::string& version, int count, bool failed,
-               base::Duration total = std::chrono::milliseconds(10)) {
+               base::Duration total = std::chrono::milliseconds(10),
+               const std::string& model = "") {  // empty: whichever has it
     std::shared_ptr<stats::VersionStats> stats;
     for (const auto& known : registry.all())
-      if (known->version == version) stats = known;
+      if (known->version == version && (model.empty() || known->model == model)) stats = known;
     REQUIRE(stats);
     for (int i = 0; i < count; ++i) {
       stats::Observation seen;
@@ -268,6 +274,7 @@ class House {
       if (row.entry.kind == kind) return std::move(row);
     return std::nullopt;
   }
+  const store::LatchFile& latch() const { return *latch_; }
   std::optional<store::LatchSlot> slot(const std::string& canary = "m_v2") const {
     return latch_->read("m", canary);
   }

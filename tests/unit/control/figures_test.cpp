@@ -22,7 +22,7 @@ struct World {
     state.canary = "m_v2";
     state.phase = 1;
     rollouts.emplace(latch, std::vector{state});
-    rollouts->ensure({"m", "m_v2"}, 1, true).value();
+    rollouts->ensure(config.models.front()).value();
     rollouts->at({"m", "m_v2"}).state.phase = 1;
     begin({});
   }

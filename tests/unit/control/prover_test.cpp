@@ -166,7 +166,7 @@ TEST_CASE("a rollback that a crash took from the database is told again under th
   CHECK(house.model().rollout.rollbacks == 1);
   std::vector<std::string> ids;
   for (const auto& message : house.notifier.sent)
-    if (message.body == "rollback recovered") ids.push_back(message.id);
+    if (message.body == "rollback rollback") ids.push_back(message.id);
   CHECK(ids == std::vector<std::string>{id});
 }
 

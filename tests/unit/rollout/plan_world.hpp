@@ -106,9 +106,9 @@ inline Event any_event(base::Random& random, std::uint32_t& attempt_in_file) {
 }
 
 inline std::string event_name(const Event& event) {
-  constexpr const char* names[] = {"file",       "tick",    "flag",  "flag",      "rollback",
-                                   "resume",     "promote", "pause", "complaint", "promoted",
-                                   "state_lost", "proof",   "watch", "age"};
+  constexpr const char* names[] = {"file",     "tick",       "flag",  "flag",      "rollback",
+                                   "resume",   "promote",    "pause", "complaint", "forget",
+                                   "promoted", "state_lost", "proof", "watch",     "age"};
   static_assert(std::size(names) == std::variant_size_v<Event>);
   return names[event.index()];
 }

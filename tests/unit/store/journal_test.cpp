@@ -239,7 +239,7 @@ TEST_CASE("commits that come together are written together, each with its own an
   std::promise<void> done;
   constexpr int writes = 600;
   for (int i = 0; i < writes; ++i)
-    opened.journal->commit({state("v" + std::to_string(i)), row("m", "x"), {}}, i % 2 == 0,
+    opened.journal->commit({state("m_v" + std::to_string(i)), row("m", "x"), {}}, i % 2 == 0,
                            [&order, &done, i](const base::Result<void>& result) {
                              if (result) order.push_back(i);
                              if (i == writes - 1) done.set_value();
@@ -274,7 +274,7 @@ TEST_CASE("what is queued when the journal ends is still committed") {
   {
     auto opened = open(dir.path());
     for (int i = 0; i < 50; ++i)
-      opened.journal->commit({state("v" + std::to_string(i)), row("m", "x"), {}}, false, nullptr);
+      opened.journal->commit({state("m_v" + std::to_string(i)), row("m", "x"), {}}, false, nullptr);
   }
   CHECK(open(dir.path()).states.size() == 50);
 }
