@@ -2,9 +2,10 @@
 # The long versions of what `tests/run.sh` runs a short slice of. Each ends by itself and says what it
 # measured (docs/testing.md).
 #
-#   tests/soak.sh            all of it but `sanitized`, about 40 minutes
+#   tests/soak.sh            all of it but `sanitized`, about 50 minutes
 #   tests/soak.sh kill       kill -9 of the real gateway at 200 random points of a rollout
 #   tests/soak.sh lives      3000 seeds of kill -9, full disks and lost files, in process
+#   tests/soak.sh latches [SECONDS]   new seeds of everything that may open a latch, for ten minutes
 #   tests/soak.sh overload   four times the capacity for 30 seconds
 #   tests/soak.sh faults     dying, hanging, resetting, refusing upstreams; full and harmed disks; ten
 #                            thousand clients that poison the statistics
@@ -26,6 +27,7 @@ long() { CANARY_LONG=1 end_to_end "$@"; }
 
 kill_points() { CANARY_KILLS=${CANARY_KILLS:-200} end_to_end tests/e2e/test_plan.py -k kill_9; }
 lives() { CANARY_SCENARIO_SEEDS=${CANARY_SCENARIO_SEEDS:-3000} build/dev/tests/scenario_lives; }
+latches() { CANARY_LATCH_SECONDS=${CANARY_LATCH_SECONDS:-600} build/dev/tests/scenario_latches; }
 overload() {
   CANARY_OVERLOAD_SECONDS=${CANARY_OVERLOAD_SECONDS:-30} end_to_end tests/e2e/test_overload.py -k capacity
 }
@@ -51,9 +53,10 @@ sanitized() {
 }
 
 case "${1:-all}" in
-  all) for part in kill_points lives overload faults idle churn soak; do $part; done ;;
+  all) for part in kill_points lives latches overload faults idle churn soak; do $part; done ;;
   kill) kill_points ;;
+  latches) CANARY_LATCH_SECONDS=${2:-600} latches ;;
   lives | overload | faults | idle | churn | soak | sanitized) "$1" ;;
-  -h | --help) sed -n '2,21p' "$0" | sed 's/^# \{0,1\}//' ;;
+  -h | --help) sed -n '2,22p' "$0" | sed 's/^# \{0,1\}//' ;;
   *) echo "soak.sh: unknown part '$1' (see --help)" >&2; exit 2 ;;
 esac
