@@ -14,8 +14,10 @@ int hex_value(char c) {
   return -1;
 }
 
-/// What the separators are. Servers differ in whether a backslash and an encoded slash are any.
-enum class Slashes { written, all };
+/// What separates besides a slash. Servers differ in whether a backslash and an encoded slash do.
+struct Slashes {
+  bool backslash = false, encoded = false;
+};
 constexpr char encoded_slash = '\x01';  // no path holds it: control characters are refused
 
 /// One round of decoding. False: there was nothing to decode.
@@ -59,7 +61,8 @@ bool is_own_name(std::string_view segment) {
 /// the reading that leads closer to the root is taken: it finds whatever the others find.
 bool leads_to_own(std::string_view path, Slashes slashes) {
   const auto separates = [&](char c) {
-    return c == '/' || (slashes == Slashes::all && (c == '\\' || c == encoded_slash));
+    return c == '/' || (slashes.backslash && c == '\\') ||
+           (slashes.encoded && c == encoded_slash);
   };
   std::size_t depth = 0;
   for (std::size_t begin = 0; begin <= path.size();) {
@@ -77,11 +80,13 @@ bool leads_to_own(std::string_view path, Slashes slashes) {
   return false;
 }
 
+/// In each of the four readings: a separator more can also keep a `..` away from the root.
 bool leads_to_own(std::string_view path) {
-  if (leads_to_own(path, Slashes::written)) return true;
-  constexpr char others[] = {'\\', encoded_slash};
-  return path.find_first_of({others, sizeof others}) != std::string_view::npos &&
-         leads_to_own(path, Slashes::all);
+  const bool backslash = path.find('\\') != std::string_view::npos;
+  const bool encoded = path.find(encoded_slash) != std::string_view::npos;
+  return leads_to_own(path, {}) || (backslash && leads_to_own(path, {.backslash = true})) ||
+         (encoded && leads_to_own(path, {.encoded = true})) ||
+         (backslash && encoded && leads_to_own(path, {.backslash = true, .encoded = true}));
 }
 
 /// Nearly every path shows by its first letter, and by what it does not hold, that it is another.

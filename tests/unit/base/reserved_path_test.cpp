@@ -47,6 +47,10 @@ TEST_CASE("the gateway's own paths are reserved in every spelling that a server 
            "/internal\\status",
            "/a%2fb/../internal",
            "/a\\b/../internal",
+           "/x\\y/..%2finternal",
+           "/x%5cy/..%2finternal/status",
+           "/x%2fy\\..\\..\\internal",
+           "/x%2fy/..\\internal",
            "/%252finternal",
            // parameters, and what some servers cut off
            "/internal;v=1",
