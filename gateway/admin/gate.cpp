@@ -68,8 +68,9 @@ bool Gate::is_own_origin(std::string_view origin, std::string_view host) const {
     if (!origin.starts_with(scheme)) continue;
     const std::string_view from = origin.substr(scheme.size());
     if (base::iequals(from, host)) return true;
-    const std::string port = split(base::lower(from)).port;
-    return is_own_host(from) && (port.empty() || port == ":" + std::to_string(port_));
+    std::string port = split(base::lower(from)).port;
+    if (port.empty()) port = scheme == "http://" ? ":80" : ":443";
+    return is_own_host(from) && port == ":" + std::to_string(port_);
   }
   return false;
 }

@@ -1,11 +1,14 @@
 #include "admin/operator_name.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include "base/printable.hpp"
 
 namespace canary::admin {
 namespace {
@@ -15,22 +18,11 @@ using CodePoints = std::vector<char32_t>;
 /// Nothing for a text that is not UTF-8.
 std::optional<CodePoints> decode(std::string_view text) {
   CodePoints out;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    if ((lead >= 0x80 && lead < 0xC2) || lead > 0xF4 || i + length > text.size())
-      return std::nullopt;
-    char32_t point = length == 1 ? lead : lead & (0xFFu >> (length + 1));
-    for (std::size_t k = 1; k < length; ++k) {
-      const auto byte = static_cast<unsigned char>(text[i + k]);
-      if ((byte & 0xC0) != 0x80) return std::nullopt;
-      point = (point << 6) | (byte & 0x3F);
-    }
-    constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
-    if (point < least[length] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
-      return std::nullopt;
-    out.push_back(point);
-    i += length;
+  while (!text.empty()) {
+    const std::size_t length = base::utf8_length(text);
+    if (length == 0) return std::nullopt;
+    out.push_back(base::utf8_decode(text.substr(0, length)));
+    text.remove_prefix(length);
   }
   return out;
 }
@@ -114,6 +106,12 @@ base::Result<std::string> operator_name(std::string_view name) {
                      points->begin() + static_cast<std::ptrdiff_t>(last)}))
     kept = "operator:" + kept;
   return {boost::system::in_place_value, std::move(kept)};
+}
+
+bool is_blank(std::string_view text) {
+  const auto points = decode(text);
+  return points && std::all_of(points->begin(), points->end(),
+                               [](char32_t c) { return is_space(c) || is_hidden(c); });
 }
 
 }  // namespace canary::admin

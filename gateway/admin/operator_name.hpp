@@ -14,4 +14,7 @@ namespace canary::admin {
 /// character that shows nothing or moves others.
 base::Result<std::string> operator_name(std::string_view name);
 
+/// Whether nothing of it is seen: a reason of spaces is none. False for what is not UTF-8.
+bool is_blank(std::string_view text);
+
 }  // namespace canary::admin

@@ -221,6 +221,7 @@ TEST_CASE("resume and rollback need a name and a reason") {
   const std::vector<Row> rows = {
       {"{}", 400, "the body needs 'by': who asks for this"},
       {R"({"by":"ann"})", 400, "the body needs 'reason': why this is done"},
+      {R"({"by":"ann","reason":" \u3164"})", 400, "the body needs 'reason': why this is done"},
   };
   for (const auto& row : rows) {
     INFO(row.body);

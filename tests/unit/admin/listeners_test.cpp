@@ -149,6 +149,8 @@ TEST_CASE("another site's page can neither ask nor change anything") {
       {json_type + "Origin: null\r\n", 403},
       {json_type + "Origin: http://localhost:1\r\n", 403},
       {json_type + "Origin: http://127.0.0.1:1\r\n", 403},
+      {json_type + "Origin: http://127.0.0.1\r\n", 403},
+      {json_type + "Origin: https://localhost\r\n", 403},
       {json_type + own + "Origin: https://evil.example\r\n", 403},
       {json_type + "Sec-Fetch-Site: cross-site\r\n", 403},
       {"Content-Type: text/plain\r\n", 415},
