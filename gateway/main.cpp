@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <string_view>
 
 #include "base/nearest_word.hpp"
@@ -280,7 +281,12 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? cli::exit_ok : cli::exit_usage;
+    // What was typed may hold what a terminal acts on.
+    std::ostringstream out, err;
+    const bool good = app.exit(error, out, err) == 0;
+    std::cout << base::printable_lines(out.str());
+    std::cerr << base::printable_lines(err.str());
+    return good ? cli::exit_ok : cli::exit_usage;
   }
   return line.exit_status;
 }
