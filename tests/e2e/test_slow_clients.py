@@ -102,7 +102,7 @@ def test_slow_clients_of_one_sticky_key_do_not_roll_back_a_sound_canary(gateways
     load = Load(gateway.data, "GET", "/", connections=1).start()
     before = gateway.outcomes(version=V2).get("client_abort", 0)
     clients = [threading.Thread(target=attack, args=(gateway, kind, user, ended))
-               for _ in range(40)]
+               for _ in range(12)]
     for client in clients:
         client.start()
     for client in clients:
@@ -112,7 +112,7 @@ def test_slow_clients_of_one_sticky_key_do_not_roll_back_a_sound_canary(gateways
     wait_until(lambda: gateway.metrics().sum("canary_gateway_in_flight_requests") == 0, 10,
                "all have ended")
     # On a busy machine the server may be late itself, and serve one or another.
-    assert gateway.outcomes(version=V2).get("client_abort", 0) - before > 30
+    assert gateway.outcomes(version=V2).get("client_abort", 0) - before > 8
     assert set(gateway.outcomes(version=V2)) <= {"ok", "client_abort"}
     assert gateway.model()["weight"]["effective"] == 20
     assert gateway.model()["rollout"]["status"] == "running"
