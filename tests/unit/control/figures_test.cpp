@@ -55,7 +55,7 @@ struct World {
   }
 
   support::TempDir dir;
-  store::LatchFile latch = std::move(store::LatchFile::open(dir.path()).value());
+  store::LatchFile latch = store::LatchFile::open(dir.path()).value();
   base::ManualClock clock;
   stats::LatencyBounds bounds{};
   std::optional<stats::Registry> registry;

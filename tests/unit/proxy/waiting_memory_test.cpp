@@ -35,7 +35,7 @@ TEST_CASE("A thousand half-sent heads hold what was sent of them, in however man
     REQUIRE(answered(gateway));  // in between, so that the pieces arrive as pieces
   }
   const std::size_t most = count * (2 * (total + 128) + 1024);
-  CHECK(gateway.eventually([&] { return held(gateway) >= count * total; }));
+  CHECK(gateway.eventually([&, least = count * total] { return held(gateway) >= least; }));
   CHECK(held(gateway) <= most);
   for (Client& client : clients) client.send("\r\n\r\n");
   for (Client& client : clients) CHECK(read_message(client).body == "x");
