@@ -86,14 +86,17 @@ Change Watch::take() {
       std::memcpy(&event, events.data() + at, sizeof event);
       const char* name = events.data() + at + sizeof event;
       at += sizeof event + event.len;
+      const auto directory = watched_.find(event.wd);
+      // What happens to a directory that does not lead to the file any more does not concern it.
+      if (directory == watched_.end() && !(event.mask & IN_Q_OVERFLOW)) continue;
       if (event.mask & (IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) {
         newest = Change::unsure;
         continue;
       }
-      const auto directory = watched_.find(event.wd);
-      if (directory == watched_.end() || event.len == 0) continue;
-      if (!directory->second.names.contains(name)) continue;
+      if (event.len == 0 || !directory->second.names.contains(name)) continue;
       newest = meaning(event.mask, directory->second.path / name);
+      // Another link leads elsewhere: the kubelet removes the old directory at once.
+      if (newest == Change::replaced) follow();
     }
   }
 }

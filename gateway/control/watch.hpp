@@ -18,7 +18,7 @@ enum class Change : unsigned char {
   replaced,  // another file, or a link, was put in its place as a whole
   opened,    // a writer has begun it or written to it, and has not closed it yet
   closed,    // a writer has closed it
-  unsure,    // events were lost, or a directory on the way is gone
+  unsure,    // events were lost, or a directory that leads to it is gone
 };
 
 class Watch {
@@ -34,7 +34,7 @@ class Watch {
   int descriptor() const { return inotify_; }
   /// Watches what leads to the path now; what was followed before and is not any more is forgotten.
   void follow();
-  /// What happened since the last call; does not wait.
+  /// What happened since the last call; does not wait. Follows what was replaced.
   Change take();
 
  private:

@@ -30,6 +30,14 @@ struct Watched {
   }
 };
 
+/// As the kubelet swaps a ConfigMap's directory.
+void publish(const TempDir& dir, const std::string& version) {
+  fs::create_directory(dir / version);
+  support::write_file(dir / version / "gateway.yaml", version);
+  fs::create_symlink(version, dir / "..data_tmp");
+  fs::rename(dir / "..data_tmp", dir / "..data");
+}
+
 }  // namespace
 
 TEST_CASE("each way of changing a file is told from the others") {
@@ -71,19 +79,34 @@ TEST_CASE("a writer that has not closed the file is noticed") {
 
 TEST_CASE("Kubernetes' ..data swap replaces the file, again and again") {
   const TempDir dir;
-  const auto publish = [&](const std::string& version) {
-    fs::create_directory(dir / version);
-    support::write_file(dir / version / "gateway.yaml", version);
-    fs::create_symlink(version, dir / "..data_tmp");
-    fs::rename(dir / "..data_tmp", dir / "..data");
-  };
-  publish("..2026_1");
+  publish(dir, "..2026_1");
   fs::create_symlink("..data/gateway.yaml", dir / "gateway.yaml");
   Watched watched(dir / "gateway.yaml");
   for (const char* version : {"..2026_2", "..2026_3", "..2026_4"}) {
-    CHECK(watched.after([&] { publish(version); }) == Change::replaced);
+    CHECK(watched.after([&] { publish(dir, version); }) == Change::replaced);
     watched.watch.follow();
   }
+}
+
+TEST_CASE("the directory that a swap leaves behind may be removed at once, or later") {
+  const TempDir dir;
+  publish(dir, "..2026_1");
+  fs::create_symlink("..data/gateway.yaml", dir / "gateway.yaml");
+  Watched watched(dir / "gateway.yaml");
+  CHECK(watched.after([&] {
+    publish(dir, "..2026_2");
+    fs::remove_all(dir / "..2026_1");
+  }) == Change::replaced);
+  CHECK(watched.after([&] { publish(dir, "..2026_3"); }) == Change::replaced);
+  CHECK(watched.after([&] { fs::remove_all(dir / "..2026_2"); }) == Change::none);
+  CHECK(watched.after([&] {
+    publish(dir, "..2026_4");
+    publish(dir, "..2026_5");
+    fs::remove_all(dir / "..2026_3");
+    fs::remove_all(dir / "..2026_4");
+  }) == Change::replaced);
+  // The one that leads to the file is another matter.
+  CHECK(watched.after([&] { fs::remove_all(dir / "..2026_5"); }) == Change::unsure);
 }
 
 TEST_CASE("a file behind a link into another directory is watched there too") {
