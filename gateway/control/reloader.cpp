@@ -97,16 +97,15 @@ std::string Reloader::reason_to_hold(const Look& look) {
   lowers_by_cut_ = false;
   const std::string& text = look.file->text;
   if (look.whole || !config::ends_early(text, core_.adopted)) return {};
-  const auto loaded = config::load(text);
-  if (!loaded.ok()) return {};  // refused anyhow
-  const auto lack = config::lack_of(core_.config, loaded.config);
-  if (lack.what.empty()) return {};
+  if (!config::load(text).ok()) return {};  // refused anyhow
+  const auto lack = config::lack_of(text, core_.adopted);
+  if (lack.keys.empty()) return {};
   const auto time = core_.parts.clock.mono();
   if (cut_.empty()) {
     cut_ = text;
     cut_since_ = time;
   }
-  const std::string what = "it ends early and lacks " + lack.what + ": it is taken up when ";
+  const std::string what = "it ends early and lacks " + lack.what() + ": it is taken up when ";
   if (!lack.only_canaries) return what + "it has changed" + now;
   lowers_by_cut_ = time - cut_since_ >= cut_patience;
   if (lowers_by_cut_) return {};

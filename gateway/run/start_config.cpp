@@ -19,14 +19,18 @@ void log_problems(std::string_view path, const std::vector<config::Problem>& pro
 }
 
 /// What a sound file lacks of the last accepted one because it ends early: a crash may have come in
-/// the middle of a write. Empty where the accepted one could not be started on instead.
+/// the middle of a write. Empty where the file is to be started on.
 std::string lack_by_cut(const config::Config& config, const std::string& text,
                         const store::StateDir& state_dir) {
   const auto accepted = state_dir.load_accepted();
   if (!accepted || !config::ends_early(text, *accepted)) return {};
   const config::Loaded last = config::load(*accepted);
-  if (!last.ok() || !config::changed_fixed_keys(config, last.config).empty()) return {};
-  return config::lack_of(last.config, config).what;
+  if (!last.ok()) return {};
+  const auto lack = config::lack_of(text, *accepted);
+  // A new value of what only a start can change is somebody's will.
+  for (const auto& key : config::changed_fixed_keys(last.config, config))
+    if (!lack.contains(key)) return {};
+  return lack.what();
 }
 
 }  // namespace

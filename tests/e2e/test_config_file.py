@@ -1,6 +1,7 @@
 """Whatever stands at the file's path, and however slowly it is written."""
 
 import os
+import pathlib
 import signal
 import time
 
@@ -44,6 +45,12 @@ def stands(gateway):
 
 def held(gateway):
     return gateway.status()["config"]["held"]
+
+
+def wait_accepted(gateway, text):
+    """It is in force, and kept for a start: that is written after it came into force."""
+    accepted = pathlib.Path(yaml.safe_load(text)["state_dir"]) / "last-accepted.yaml"
+    wait_until(lambda: accepted.read_text() == text, what="it is the last accepted file")
 
 
 def make_fifo(path):
@@ -102,11 +109,60 @@ def test_a_file_whose_writer_died_is_held(gateway, word):
     text = gateway.path.read_text()
     gateway.path.write_text(text[:text.index(word)])
     event = gateway.wait_event("config_held")
-    assert "it ends early and lacks the" in event["reason"]
+    assert "it ends early and lacks models.comp-critic." in event["reason"]
     assert stands(gateway)
     with open(gateway.path, "a", encoding="utf-8") as file:
         file.write(text[text.index(word):].replace("percentage: 100", "percentage: 90"))
     wait_until(lambda: not held(gateway), what="it is whole again")
+    assert stands(gateway)
+
+
+ENDS = {
+    "canary": lambda canary: {"version": canary["version"], "endpoints": canary["endpoints"],
+                              "rollout_percentage": 20},
+    "plan": lambda plan: {"phases": plan["phases"], "advance": "manual"},
+    "match": lambda match: [*match, {"path_prefix": "/more"}],
+    "judge": lambda judge: {"method": "threshold", "window": "1s", "min_samples": 20},
+}
+
+
+def ending_with(text, key):
+    """The same file, with this key of the model at its end, and more in it."""
+    config = yaml.safe_load(text)
+    models = config.pop("models")
+    model = models["comp-critic"]
+    model[key] = ENDS[key](model.pop(key))
+    return yaml.safe_dump({**config, "models": models}, sort_keys=False)
+
+
+@pytest.mark.parametrize("key", ENDS)
+def test_a_file_that_lost_its_last_line_is_held_and_not_started_on(gateway, key):
+    whole = ending_with(gateway.path.read_text(), key)
+    gateway.write(whole)
+    wait_accepted(gateway, whole)
+    before = gateway.model()
+    gateway.path.write_text(whole[:whole.rstrip().rindex("\n") + 1])
+    event = gateway.wait_event("config_held")
+    assert f"lacks models.comp-critic.{key}" in event["reason"]
+    assert gateway.status()["config"]["generation"] == 2
+    gateway.kill()
+    gateway.restart()
+    assert gateway.status()["config"]["fallback"]
+    assert gateway.model()["weight"] == before["weight"]
+    assert gateway.model()["rollout"]["phases"] == before["rollout"]["phases"]
+
+
+def test_what_needs_a_restart_is_not_lost_by_a_cut_before_a_start(gateway):
+    config = yaml.safe_load(gateway.path.read_text())
+    first = {"state_dir": config.pop("state_dir"), "models": config.pop("models")}
+    kept = yaml.safe_dump(first, sort_keys=False)
+    whole = kept + yaml.safe_dump(config)
+    gateway.write(whole)
+    wait_accepted(gateway, whole)
+    gateway.kill()
+    gateway.path.write_text(kept)
+    gateway.restart()
+    assert gateway.status()["config"]["fallback"]
     assert stands(gateway)
 
 

@@ -31,6 +31,32 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text.replace(text.find(from), from.size(), to);
 }
 
+const std::string block = R"(models:
+  m:
+    match:
+      - path_prefix: /a
+      - path_prefix: /b
+    stable: { version: m_v1, endpoints: ["http://127.0.0.1:9001"] }
+    plan:
+      phases:
+        - percentage: 10
+          hold: 7d
+        - percentage: 50
+          hold: 7d
+        - percentage: 100
+          hold: 1h30m
+      advance: manual
+    canary:
+      version: m_v2
+      endpoints: ["http://127.0.0.1:9002"]
+      rollout_percentage: 5
+)";
+
+/// Up to and with `what`.
+std::string through(const std::string& text, const std::string& what) {
+  return text.substr(0, text.find(what) + what.size());
+}
+
 }  // namespace
 
 TEST_CASE("a text that ends early is known by its end") {
@@ -71,33 +97,98 @@ TEST_CASE("every cut of a file ends early, wherever it is") {
   }
 }
 
-TEST_CASE("what a configuration lacks of the one in force is named") {
-  const Config in_force = load(whole).config;
+TEST_CASE("a line that stands more than once does not hide a cut") {
+  const std::string phases = through(replaced(block, "1h30m", "7d"), "100\n          hold: 7d\n");
+  const std::string cut = through(phases, "hold: 7d\n");
+  CHECK(ends_early(cut, phases));
+  CHECK(ends_early(replaced(cut, "9001", "9009"), phases));
+  CHECK_FALSE(ends_early(phases, phases));
+  const std::string middle = "        - percentage: 50\n          hold: 7d\n";
+  CHECK_FALSE(ends_early(replaced(phases, middle, ""), phases));
+}
+
+TEST_CASE("what a text lacks of the one in force is named") {
+  const std::string canary =
+      "    canary: { version: a_v2, endpoints: [\"http://127.0.0.1:9002\"], "
+      "rollout_percentage: 100 }\n";
+  const std::string plan = "    plan: { phases: [{ percentage: 5, hold: 1h }] }\n";
+  const std::string slo = "    slo: { latency_p95: 1s }\n";
+  const auto without = [](const std::string& text, const std::string& what) {
+    return replaced(text, what, "");
+  };
+  const std::string alone = up_to("  b:");  // model a and nothing after it
   struct Row {
-    std::string text, what;
+    std::string in_force, text, what;
     bool only_canaries;
   };
   const Row rows[] = {
-      {whole, "", true},
-      {replaced(whole, "100", "50"), "", true},
-      {up_to("notify:"), "receivers of notify", false},
-      {up_to("  b:"), "model b, receivers of notify", false},
-      {up_to("    plan:"), "the plan of a, model b, receivers of notify", false},
-      {replaced(whole, "    plan: { phases: [{ percentage: 5, hold: 1h }] }\n", ""),
-       "the plan of a", false},
-      {replaced(whole, "    slo: { latency_p95: 1s }\n", ""), "the slo of a", false},
-      {replaced(whole,
-                whole.substr(whole.find("    canary:"),
-                             whole.find("    slo:") - whole.find("    canary:")),
-                ""),
-       "the canary of a", true},
+      {whole, whole, "", true},
+      {whole, replaced(whole, "18080", "18081"), "", false},
+      {whole, up_to("notify:"), "notify", false},
+      {whole, alone, "models.b, notify", false},
+      {whole, up_to("    plan:"), "models.a.plan, models.b, notify", false},
+      {whole, without(whole, plan), "models.a.plan", false},
+      {whole, without(whole, slo), "models.a.slo", false},
+      {whole, without(whole, canary), "models.a.canary", true},
+      {alone, without(without(alone, plan), slo), "models.a.slo, models.a.plan", false},
+      {alone, up_to("    canary:"), "models.a.canary, models.a.slo, models.a.plan", true},
+      {alone, replaced(up_to("    canary:"), "a_v1", "a_v0"),
+       "models.a.canary, models.a.slo, models.a.plan", false},
+      {alone + "    failover: false\n", up_to("    canary:"),
+       "models.a.canary, models.a.slo, models.a.plan, models.a.failover", false},
+      {block, through(block, "path_prefix: /a\n"),
+       "models.m.match[1], models.m.stable, models.m.plan, models.m.canary", false},
+      {block, through(block, "percentage: 10\n          hold: 7d\n"),
+       "models.m.plan.phases[1], models.m.plan.advance, models.m.canary", false},
+      {block, through(block, "hold: 1h"),
+       "the end of models.m.plan.phases[2].hold, models.m.plan.advance, models.m.canary", false},
+      {block, through(block, "1h30m\n"), "models.m.plan.advance, models.m.canary", false},
+      {block, through(block, "advance: manual\n"), "models.m.canary", true},
+      {block, through(block, "9002\"]\n"), "models.m.canary.rollout_percentage", false},
+      {block, through(block, "9002\"]"), "models.m.canary.rollout_percentage", false},
+      {block, through(block, "rollout_percentage:"), "models.m.canary.rollout_percentage", false},
+      {replaced(block, "_percentage: 5\n", "_percentage: 50\n"),
+       through(block, "rollout_percentage: 5"), "the end of models.m.canary.rollout_percentage",
+       false},
+      {"a: |\n  one\n  two\n", "a: |\n  one\n", "the end of a", false},
+      {"a: &a 1\nb: &ab 2\nc: *ab\n", "a: &a 1\nb: &ab 2\nc: *a", "the end of c", false},
+      {"a: [1, 2, 3, 4]\n", "a: [1, 2]\n", "a[2]", false},
+      {"a: 1\nb: 1\nc: 1\nd: 1\ne: 1\nf: 1\ng: 1\nh: 1\n", "a: 1\n", "b, c, d, e, f and 2 more",
+       false},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);
-    const Loaded next = load(row.text);
-    for (const auto& problem : next.errors) FAIL(problem.to_string("file"));
-    const Lack lack = lack_of(in_force, next.config);
-    CHECK(lack.what == row.what);
+    const Lack lack = lack_of(row.text, row.in_force);
+    CHECK(lack.what() == row.what);
     CHECK(lack.only_canaries == row.only_canaries);
+  }
+}
+
+TEST_CASE("no sound beginning of a file is believed that says something else") {
+  for (const std::string& text : {whole, block}) {
+    int sound = 0;
+    for (std::size_t i = 1; i + 1 < text.size(); ++i) {
+      const std::string beginning = text.substr(0, i);
+      if (!load(beginning).ok()) continue;
+      CAPTURE(beginning);
+      ++sound;
+      CHECK(ends_early(beginning, text));
+      const bool lacks = !lack_of(beginning, text).keys.empty();
+      CHECK(lacks);
+    }
+    CHECK(sound > 5);
+  }
+}
+
+TEST_CASE("whether a key is missing is answered for the ones above and below it, too") {
+  const Lack lack{{"data", "admin.allowed_hosts[1]", "the end of state_dir", "models.m.plan"}};
+  for (const char* key :
+       {"data", "data.listen", "admin.allowed_hosts", "state_dir", "models.m.plan"}) {
+    CAPTURE(key);
+    CHECK(lack.contains(key));
+  }
+  for (const char* key : {"dat", "database", "admin", "admin.listen", "state", "models.m"}) {
+    CAPTURE(key);
+    CHECK_FALSE(lack.contains(key));
   }
 }

@@ -76,7 +76,7 @@ TEST_CASE("a file that ends before its plan never raises a weight, until somebod
   CHECK(house.effective() == 500);
   cut_before(house, "    plan:");
   house.run_until([&] { return !held(house).empty(); });
-  CHECK_THAT(held(house), Catch::Contains("it ends early and lacks the plan of m"));
+  CHECK_THAT(held(house), Catch::Contains("it ends early and lacks models.m.plan"));
   house.clock.advance(1h);  // however long
   house.run_until([&] { return house.controller->status().config.held.size() > 0; });
   CHECK(house.effective() == 500);
@@ -103,7 +103,7 @@ TEST_CASE("a file that ends before its canary keeps the canary for half a minute
   CHECK(house.effective() == 5000);
   cut_before(house, "    canary:");
   house.run_until([&] { return !held(house).empty(); });
-  CHECK_THAT(held(house), Catch::Contains("lacks the canary of m"));
+  CHECK_THAT(held(house), Catch::Contains("lacks models.m.canary"));
   CHECK(house.effective() == 5000);
 
   house.clock.advance(31s);
