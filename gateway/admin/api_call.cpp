@@ -74,7 +74,8 @@ base::Result<rollout::Actor> read_actor(const JsonBody& body, bool required) {
   if (!reason) return reason.error();
   auto name = operator_name(*by);
   if (!name) return name.error();
-  if (required && is_blank(*reason)) return base::Error("the body needs 'reason': why this is done");
+  if (required && is_blank(*reason))
+    return base::Error("the body needs 'reason': why this is done");
   return rollout::Actor{std::move(*name), *reason};
 }
 
