@@ -184,7 +184,8 @@ void Life::settle_start(bool lost, bool latch_lost, const FileSpec& file, bool f
         if (latch_lost && lost) facts = Facts{};
         const ModelSpec& spec = file.model[m];
         if (!lost || !spec.present || spec.canary != c) continue;
-        if (!facts.known) facts = Facts{true, -1, false, spec.attempt, 0, false};
+        if (!facts.known)
+          facts = Facts{true, -1, false, world.attempt(m, spec.attempt), 0, false};
         facts.latched = true;
         facts.attempt = std::max(facts.attempt, spec.attempt);
       }

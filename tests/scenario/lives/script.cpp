@@ -210,18 +210,6 @@ void Script::disk(bool full_disk) {
   life_.disk_full(full_disk);
 }
 
-/// A file that could not be taken up has still been seen: its canaries have their slots.
-World Script::refused_file(const FileSpec& file) const {
-  World world = shared_.now();
-  for (int m = 0; m < model_count; ++m) {
-    const ModelSpec& spec = file.model[m];
-    if (!spec.present || spec.canary < 0) continue;
-    Facts& facts = world.key[m][spec.canary];
-    if (!facts.known) facts = Facts{true, -1, false, spec.attempt, 0, false};
-  }
-  return world;
-}
-
 /// The watcher would try a file again that the disk did not take.
 void Script::put_back_file() {
   FileSpec file = shared_.now().in_force;
@@ -257,7 +245,6 @@ void Script::reload(const FileSpec& file) {
   if (life_.is_disk_full() && rises(now, next)) {
     life_.demand(answer.status == 503, "a file raised without the disk: " + status_text(answer));
     ++shared_.not_committed;
-    shared_.only(refused_file(file));
     put_back_file();
     return finish(World(shared_.now()));
   }

@@ -48,7 +48,6 @@ class Script {
   Command resume_command(int model);
   void perform(int model, const Command& command);
   World outcome(const World& now, const Command& command, const control::Outcome& outcome);
-  World refused_file(const FileSpec& file) const;
   void put_back_file();
   World taken_up(const World& now, const FileSpec& file) const;
   void start_window();

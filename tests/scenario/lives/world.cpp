@@ -113,22 +113,32 @@ World World::adopting(const FileSpec& file, bool as_fallback, bool disk_full) co
     next.has_accepted = true;
   }
   for (int i = 0; i < model_count; ++i) {
+    const ModelSpec& spec = file.model[i];
     for (int c = 0; c < canary_count; ++c) {
       Facts& facts = next.key[i][c];
-      const ModelSpec& spec = file.model[i];
       if (!spec.present || spec.canary != c) {
         facts.file = 0;
         continue;
       }
-      if (!facts.known) facts = Facts{true, -1, false, spec.attempt, 0, false};
+      if (!facts.known) facts = Facts{true, -1, false, next.attempt(i, spec.attempt), 0, false};
       facts.file = as_fallback ? std::min(spec.weight, facts.file) : spec.weight;
       if (spec.attempt > facts.attempt) {
         facts.attempt = spec.attempt;
         facts.latched = false;
       }
     }
+    if (!spec.present) continue;
+    const int highest = next.attempt(i, spec.attempt);
+    for (Facts& facts : next.key[i])
+      if (facts.known) facts.attempt = highest;
   }
   return next;
+}
+
+int World::attempt(int model, int at_least) const {
+  for (const Facts& facts : key[model])
+    if (facts.known) at_least = std::max(at_least, facts.attempt);
+  return at_least;
 }
 
 bool rises(const World& before, const World& after) {

@@ -61,6 +61,9 @@ struct World {
   /// What /internal/model-version must say of the model.
   std::string answer(int model) const;
 
+  /// The highest attempt that is remembered of the model, with any canary.
+  int attempt(int model, int at_least) const;
+
   bool objects_to(const FileSpec& file) const;
   /// The file taken into force.
   World adopting(const FileSpec& file, bool as_fallback, bool disk_full) const;
