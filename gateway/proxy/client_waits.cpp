@@ -11,6 +11,7 @@ void ClientWaits::turn(bool waits, MonoTime now) {
   total_ += now - since_;
   if (now - since_ < patience) return;
   stalled_until_ = now;
+  stalled_in_answer_ = answering_;
   for_version_ = Duration{};
 }
 
@@ -20,7 +21,7 @@ void ClientWaits::turn(bool waits, MonoTime now) {
 bool ClientWaits::stalled(MonoTime now) const {
   if (waits_ && now - since_ >= patience) return true;
   if (stalled_until_ == MonoTime{}) return false;
-  const Duration at_least = answering_ ? whole_exchange : patience;
+  const Duration at_least = stalled_in_answer_ ? whole_exchange : patience;
   return for_version_ < at_least || 2 * for_version_ < now - stalled_until_;
 }
 

@@ -38,23 +38,29 @@ class ClientWaits {
 
   /// The request's head goes to the version: from now on the version can end the exchange.
   void dispatched(MonoTime now) {
-    whole_ = leg_ = {now, total(now)};
+    whole_ = {now, total(now)};
     stalled_until_ = MonoTime{};
-    answering_ = false;
+    uploaded_ = answering_ = false;
   }
   MonoTime dispatched_at() const { return whole_.at; }
-  /// The answer's head has come.
+  /// The version has the whole request. What its client did to it is no excuse for the answer.
+  void uploaded() {
+    uploaded_ = true;
+    end_request();
+  }
+  /// The answer's head has come. The request goes on where its body is not whole.
   void answer_began(MonoTime now) {
-    leg_ = {now, total(now)};
-    stalled_until_ = MonoTime{};
+    answer_ = {now, total(now)};
     answering_ = true;
+    end_request();
   }
   /// The version was waited for, with everything read that it had sent, since `from` and until now.
   void version_waited_for(MonoTime from, MonoTime now) { for_version_ += now - from; }
 
   /// Whether an end by the version, seen now, is the client's doing.
   bool caused_end(MonoTime now) const {
-    return stalled(now) || most_of(leg_, patience, now) || most_of(whole_, whole_exchange, now);
+    return stalled(now) || most_of(whole_, request_over() ? whole_exchange : patience, now) ||
+           (answering_ && most_of(answer_, patience, now));
   }
 
  private:
@@ -63,15 +69,20 @@ class ClientWaits {
     Duration waited{};  // until then
   };
   void turn(bool waits, MonoTime now);
+  bool request_over() const { return uploaded_ && answering_; }
+  void end_request() {
+    if (request_over() && !stalled_in_answer_) stalled_until_ = MonoTime{};
+  }
   bool stalled(MonoTime now) const;
   bool most_of(const Mark& part, Duration at_least, MonoTime now) const;
 
   MonoTime since_;  // the present wait began, while waits_
   Duration total_{};
-  Mark whole_, leg_;          // since the request was dispatched; of the request or the answer
+  Mark whole_, answer_;       // since the request was dispatched; since the answer's head
   MonoTime stalled_until_{};  // when a wait of `patience` or longer last ended
   Duration for_version_{};    // that the version was waited for since then
-  bool waits_ = true, answering_ = false;
+  bool stalled_in_answer_ = false;
+  bool waits_ = true, uploaded_ = false, answering_ = false;
 };
 
 }  // namespace canary::proxy

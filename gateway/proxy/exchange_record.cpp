@@ -39,6 +39,7 @@ void ExchangeRecord::held_up(MonoTime now) {
 }
 
 void ExchangeRecord::request_sent(MonoTime now) {
+  client_.uploaded();
   sent_ = now;
   goes_on();
   waited_before_ = client_.total(now);

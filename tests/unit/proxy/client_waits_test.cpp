@@ -33,7 +33,14 @@ struct Waits {
     now += time;
     return *this;
   }
-  Waits& answer() {
+  /// The request is whole, and answered.
+  Waits& answer() { return uploaded().early_answer(); }
+  Waits& uploaded() {
+    waits.uploaded();
+    return *this;
+  }
+  /// The answer begins while the body is not whole.
+  Waits& early_answer() {
     waits.answer_began(now);
     return *this;
   }
@@ -109,6 +116,35 @@ TEST_CASE("A slow upload does not excuse what becomes of the answer, but for a v
   // Servers also limit whole exchanges, by seconds.
   CHECK(uploaded(100ms, 50).version(300ms).ended_by_client());
   CHECK_FALSE(uploaded(100ms, 50).version(5s).ended_by_client());
+}
+
+TEST_CASE("While the body is not whole, the request goes on behind the answer's head") {
+  const auto dripped = [](Duration each, int times) {
+    Waits waits;
+    for (int i = 0; i < times; ++i) waits.client(each);
+    waits.early_answer();
+    return waits;
+  };
+  CHECK(dripped(100ms, 20).ended_by_client());
+  CHECK(dripped(100ms, 20).flows(2s).ended_by_client());
+  CHECK_FALSE(dripped(100ms, 20).flows(2001ms).ended_by_client());
+  // Who sends promptly is no excuse.
+  CHECK_FALSE(dripped(10ms, 19).ended_by_client());
+  CHECK_FALSE(dripped(10ms, 19).client(9ms).ended_by_client());
+  CHECK_FALSE(Waits().version(1s).client(199ms).early_answer().version(1s).ended_by_client());
+  // With the rest of the body the request is over: what it took says nothing of the answer.
+  CHECK_FALSE(dripped(100ms, 20).uploaded().ended_by_client());
+  CHECK(dripped(100ms, 50).uploaded().ended_by_client());
+}
+
+TEST_CASE("A stall of the upload counts behind the answer's head while the body is not whole") {
+  const auto stalled = [] { return Waits().version(5s).client(1s).early_answer(); };
+  CHECK(stalled().ended_by_client());
+  CHECK(stalled().version(199ms).ended_by_client());
+  CHECK_FALSE(stalled().version(200ms).ended_by_client());
+  CHECK_FALSE(stalled().uploaded().ended_by_client());
+  // A stall of the answer outlives the request.
+  CHECK(stalled().version(9s).client(1s).uploaded().version(4s).ended_by_client());
 }
 
 TEST_CASE("What a client takes to send its head is nothing to the version") {
