@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <limits>
 
 namespace canary::base {
@@ -41,7 +42,7 @@ std::size_t descriptor_limit() {
 
 std::size_t open_descriptors() {
   DIR* const directory = ::opendir("/proc/self/fd");
-  if (!directory) return 0;
+  if (!directory) return errno == EMFILE ? descriptor_limit() : 0;
   std::size_t entries = 0;
   while (::readdir(directory)) ++entries;
   ::closedir(directory);
@@ -63,6 +64,15 @@ DescriptorShares share_descriptors(std::size_t limit) {
   return {number(clients), number(clients + between / 4), number(upstreams)};
 }
 
-std::size_t most_connections(std::size_t limit) { return (limit - reserve(limit)) / 2; }
+std::size_t least_limit(std::size_t descriptors) {
+  std::size_t limit = descriptors;
+  while (share_descriptors(limit).clients < number(descriptors)) ++limit;
+  return limit;
+}
+
+std::size_t most_connections(const DescriptorRoom& room) {
+  const std::size_t below = room.limit - reserve(room.limit);
+  return (below - std::min(below, room.own)) / 2;
+}
 
 }  // namespace canary::base

@@ -11,7 +11,7 @@ namespace canary::base {
 void raise_descriptor_limit();
 /// The soft limit of this moment: it can be changed from outside.
 std::size_t descriptor_limit();
-/// How many are open.
+/// How many are open; the limit where none is left to look with.
 std::size_t open_descriptors();
 
 /// The lowest number that is free, which the next one would get.
@@ -27,7 +27,15 @@ struct DescriptorShares {
 };
 DescriptorShares share_descriptors(std::size_t limit);
 
-/// How many connections with a request each the limit allows: two descriptors for each.
-std::size_t most_connections(std::size_t limit);
+/// The lowest limit at which so many descriptors are below DescriptorShares::clients.
+std::size_t least_limit(std::size_t descriptors);
+
+/// The limit, and how many of it the process takes without any connection.
+struct DescriptorRoom {
+  std::size_t limit = 0;
+  std::size_t own = 0;
+};
+/// How many connections with a request each there is room for: two descriptors for each.
+std::size_t most_connections(const DescriptorRoom& room);
 
 }  // namespace canary::base

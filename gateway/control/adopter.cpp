@@ -297,17 +297,17 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
 
 /// A connection takes two descriptors while its request is at a model server.
 void Adopter::check_descriptors() {
-  if (!core_.parts.descriptor_limit) return;
-  const std::size_t descriptors = core_.parts.descriptor_limit();
-  const std::size_t reachable = base::most_connections(descriptors);
+  if (!core_.parts.descriptors) return;
+  const base::DescriptorRoom room = core_.parts.descriptors();
+  const std::size_t reachable = base::most_connections(room);
   const std::uint32_t wanted = core_.config.data.limits.connections;
   if (wanted <= reachable) return;
   const std::pair few(wanted, reachable);
   if (std::exchange(few_descriptors_, few) != few)  // once, however often the file is read
     log::warn("few_descriptors",
-              {{"connections", wanted}, {"reachable", reachable}, {"descriptors", descriptors}});
+              {{"connections", wanted}, {"reachable", reachable}, {"descriptors", room.limit}});
   core_.view.warnings.push_back("data.limits.connections is " + std::to_string(wanted) + ", but " +
-                                std::to_string(descriptors) + " descriptors are enough for " +
+                                std::to_string(room.limit) + " descriptors are enough for " +
                                 std::to_string(reachable) + " with a request each");
 }
 

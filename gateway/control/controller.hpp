@@ -12,6 +12,7 @@
 
 #include "analysis/quality.hpp"
 #include "base/clock.hpp"
+#include "base/descriptors.hpp"
 #include "base/error.hpp"
 #include "control/basis.hpp"
 #include "control/config_file.hpp"
@@ -78,8 +79,8 @@ class Controller {
     ConfigFile::Read read_file = nullptr;  // none: the file system
     ResolveName resolve = nullptr;         // none: the system's resolver
     SendProbe send_probe = nullptr;        // none: endpoints are not probed
-    // How many descriptors the process may have; none: nobody asks whether they are enough.
-    std::function<std::size_t()> descriptor_limit = nullptr;
+    // What descriptors the process has; none: nobody asks whether they are enough.
+    std::function<base::DescriptorRoom()> descriptors = nullptr;
   };
   /// `io` and `state_dir` must outlive the journal: its answers are posted to the one, and its
   /// thread writes to the other.

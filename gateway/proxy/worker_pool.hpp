@@ -46,6 +46,8 @@ class WorkerPool final : public traffic::DataPlane {
   void shut_down();
 
   std::size_t size() const { return worker_count_; }
+  /// How many descriptors the first publish() will take.
+  std::size_t descriptors_to_open() const { return worker_count_ * reactor::Reactor::descriptors; }
   /// Of one worker; valid once the first table was published.
   const WorkerCounters* counters(std::size_t worker) const;
 

@@ -31,6 +31,9 @@ const base::Clock& system_clock();
 
 class Reactor {
  public:
+  /// What one takes for itself: its epoll set and its inbox's eventfd.
+  static constexpr std::size_t descriptors = 2;
+
   /// `clock` outlives it.
   explicit Reactor(const base::Clock& clock = system_clock());
   ~Reactor();

@@ -121,6 +121,8 @@ class Gateway {
     started = choose_config(file, *state_dir_);
     if (!started) return run_invalid_config;
     if (const auto opened = open(started->config); !opened) return fail(opened.error());
+    own_descriptors_ = base::open_descriptors() + pool_->descriptors_to_open();
+    if (const auto lack = lack_of_room(own_descriptors_, pool_->size())) return fail(*lack);
     return settle_objections(*started) ? run_stopped : run_invalid_config;
   }
 
@@ -213,7 +215,10 @@ class Gateway {
             },
         .send_probe = [this](const net::Probe& probe,
                              auto done) { net::http_probe(io_, probe, std::move(done)); },
-        .descriptor_limit = base::descriptor_limit});
+        .descriptors =
+            [this] {
+              return base::DescriptorRoom{base::descriptor_limit(), own_descriptors_};
+            }});
   }
 
   /// A sound file may still ask for what the remembered rollouts forbid. False: nothing else is
@@ -310,6 +315,7 @@ class Gateway {
   store::Journal::Opened journal_;
   std::unique_ptr<log::AccessLogWriter> access_log_;
   base::CpuShare workers_;
+  std::size_t own_descriptors_ = 0;  // without connections
   std::optional<stats::Registry> registry_;
   std::optional<proxy::WorkerPool> pool_;
   std::optional<OwnVersion> own_version_;

@@ -12,9 +12,11 @@
 namespace canary::run {
 namespace {
 
-std::string lack_of_descriptors() {
+// `to`: what suffices, where that is known.
+std::string lack_of_descriptors(const std::string& to = {}) {
   return "; the limit of " + std::to_string(base::descriptor_limit()) +
-         " descriptors is too low: raise it (ulimit -n, LimitNOFILE=), or lower data.workers";
+         " descriptors is too low: raise it" + to +
+         " (ulimit -n, LimitNOFILE=), or lower data.workers";
 }
 
 // Nothing where the error itself says what to mend. At a start EAGAIN comes from threads alone.
@@ -55,6 +57,16 @@ std::string explain(std::string message) {
   const bool said = message.find(std::strerror(EMFILE)) != message.npos;
   const auto next = static_cast<std::size_t>(base::next_descriptor());
   return said || next + few >= base::descriptor_limit() ? message + lack_of_descriptors() : message;
+}
+
+// A client and its upstream connection. Every worker may keep an idle one of these, which no other
+// can use; and the control plane opens a few more: what it watches, asks and reads.
+std::optional<std::string> lack_of_room(std::size_t own, std::size_t workers) {
+  constexpr std::size_t client = 1, few = 4;
+  const std::size_t needed = base::least_limit(own + client + workers + few);
+  if (base::descriptor_limit() >= needed) return std::nullopt;
+  return "no room for a client and an upstream connection" +
+         lack_of_descriptors(" to " + std::to_string(needed));
 }
 
 }  // namespace canary::run

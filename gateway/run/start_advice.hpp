@@ -3,6 +3,8 @@
 #pragma once
 
 #include <exception>
+#include <cstddef>
+#include <optional>
 #include <string>
 
 namespace canary::run {
@@ -12,5 +14,9 @@ std::string explain(const std::exception& error);
 /// `message` of a failure that came as a value, and what to do when hardly a descriptor is left:
 /// libraries say only that a file could not be opened.
 std::string explain(std::string message);
+
+/// What is wrong with a limit of descriptors that leaves no room for requests besides the `own`
+/// ones of a gateway with so many workers: it would be ready, and serve nobody.
+std::optional<std::string> lack_of_room(std::size_t own, std::size_t workers);
 
 }  // namespace canary::run

@@ -212,7 +212,7 @@ def test_out_of_descriptors_who_is_there_is_served_and_a_rollback_takes_effect(g
     gateway.reload()
     event = gateway.wait_event("few_descriptors", after=position)
     assert event["descriptors"] == 128 and event["connections"] == 20000, event
-    assert event["reachable"] < 64, event
+    assert 20 < event["reachable"] < 50, "without the gateway's own, but with what connections took"
     check_prompt(prompt)
 
     for client in crowd:

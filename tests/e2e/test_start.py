@@ -1,14 +1,17 @@
 """A start that lacks something of the operating system's ends with exit status 1 and says what."""
 
+import re
+
 import pytest
 
 from gateway import SANITIZED, one_model
 from waiting import wait_until
 
 
-def starts(gateways, name, prefix, workers):
-    """How a start under limits ended: `ready`, or the message of start_failed."""
-    gateway = gateways(one_model("http://127.0.0.1:9", data={"workers": workers}), name=name,
+def starts(gateways, name, prefix, workers, url=None):
+    """How a start under limits ended: `ready`, and with a model server at `url` it serves; or the
+    message of start_failed."""
+    gateway = gateways(one_model(url or "http://127.0.0.1:9", data={"workers": workers}), name=name,
                        wait=False, prefix=prefix)
 
     def known():
@@ -17,6 +20,9 @@ def starts(gateways, name, prefix, workers):
 
     wait_until(known, 60, "it is ready or has ended")
     if gateway.process.poll() is None:
+        if url:
+            gateway.wait_event("ready")
+            assert [gateway.ask().status for _ in range(4 * workers)] == [200] * 4 * workers
         return "ready"
     gateway.reader.join(10)
     if gateway.process.returncode == 127:
@@ -28,18 +34,21 @@ def starts(gateways, name, prefix, workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 16])
-def test_too_few_descriptors_are_said_to_be_too_few(gateways, workers):
-    """Every limit, from one at which nothing opens to one that suffices."""
-    for limit in range(6, 100):
-        ended = starts(gateways, f"nofile{limit}", ["prlimit", f"--nofile={limit}"], workers)
+def test_too_few_descriptors_are_said_to_be_too_few(gateways, upstreams, workers):
+    """Every limit, from one at which nothing opens to one that suffices to serve."""
+    url = upstreams().url
+    needed = set()
+    for limit in range(6, 160):
+        ended = starts(gateways, f"nofile{limit}", ["prlimit", f"--nofile={limit}"], workers, url)
         if ended == "ready":
             break
         assert "Too many open files" in ended or "descriptors is too low" in ended, ended
         if limit > 12:
             assert f"the limit of {limit} descriptors is too low: raise it" in ended
+        needed.update(re.findall(r"raise it to (\d+) ", ended))
     else:
-        pytest.fail("no limit below 100 sufficed")
-    assert limit > 12, "the limit was not felt"
+        pytest.fail("no limit below 160 sufficed")
+    assert needed == {str(limit)}, "what it asks for is what suffices"
 
 
 @pytest.mark.skipif(SANITIZED, reason="sanitizers reserve more address space than there is")

@@ -120,6 +120,12 @@ TEST_CASE("However many connect, the last descriptors are left to others and to 
   CHECK(after == 200);
 }
 
+TEST_CASE("A reactor takes as many descriptors as it says") {
+  const std::size_t before = base::open_descriptors();
+  const reactor::Reactor reactor;
+  CHECK(base::open_descriptors() == before + reactor::Reactor::descriptors);
+}
+
 }  // namespace canary::proxy
 
 #endif
