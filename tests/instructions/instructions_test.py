@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a request costs in user space, in instructions under callgrind: a figure that repeats, as
-times do not. It may not rise above the budget, and the budget only goes down.
+times do not. It may not rise above the budget. What raises it says in docs/performance.md what for.
 
   instructions_test.py            measures, and fails where a budget is exceeded
   instructions_test.py --lower    also writes what is lower than the budget into budget.json
