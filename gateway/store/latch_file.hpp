@@ -55,7 +55,7 @@ class LatchFile {
   /// The (model, canary version) pairs that have a slot.
   std::vector<std::pair<std::string, std::string>> names() const;
 
-  /// Keeps the words of a rollback until 64 later ones took their room.
+  /// Keeps the words of a rollback until 32 later ones took their room.
   void keep_note(const std::string& model, const std::string& canary, std::uint32_t rollback,
                  const std::string& text);
   std::optional<std::string> note(const std::string& model, const std::string& canary,

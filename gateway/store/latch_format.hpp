@@ -1,6 +1,6 @@
 // The bytes of the latch file: a grammar, and pure functions between bytes and values. Machine byte
 // order.
-//   file     header, 1023 slots, 64 notes
+//   file     header, 1023 slots, 32 notes
 //   header   256 bytes: magic "CNRYLAT2" (8), slot count (4), slot size (4), instance (16), the
 //            instance that the database may still know (16), zeros, CRC-32 of everything before (4)
 //   slot     256 bytes: name length (2), name "model\0version" (222), CRC-32 of the name (4),
@@ -47,7 +47,7 @@ struct LatchNote {
 namespace latch_format {
 
 inline constexpr std::size_t slot_count = 1023, slot_bytes = 256, name_capacity = 222;
-inline constexpr std::size_t note_count = 64, note_bytes = 4096;
+inline constexpr std::size_t note_count = 32, note_bytes = 4096;
 inline constexpr std::size_t notes_begin = (slot_count + 1) * slot_bytes;
 inline constexpr std::size_t file_bytes = notes_begin + note_count * note_bytes;
 inline constexpr std::size_t instance_bytes = 16;

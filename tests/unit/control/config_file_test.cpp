@@ -36,14 +36,19 @@ void promote(House& house) {
 
 std::string held(const House& house) { return house.controller->status().config.held; }
 
-/// A file system that hangs when it is told to.
+/// A file system that hangs when it is told to. The thread that reads may outlive the test.
 struct Hanging {
-  std::promise<void> release;
-  std::shared_future<void> released = release.get_future().share();
-  std::atomic<bool> hangs{false};
+  struct Shared {
+    std::promise<void> release;
+    std::shared_future<void> released = release.get_future().share();
+    std::atomic<bool> hangs{false};
+  };
+  std::shared_ptr<Shared> shared = std::make_shared<Shared>();
+  std::promise<void>& release = shared->release;
+  std::atomic<bool>& hangs = shared->hangs;
   ConfigFile::Read read() {
-    return [this](const std::string& path) {
-      if (hangs) released.wait();
+    return [shared = shared](const std::string& path) {
+      if (shared->hangs) shared->released.wait();
       return ConfigFile::read_system(path);
     };
   }

@@ -327,7 +327,7 @@ TEST_CASE("a freed slot is given again, and forgotten by the next start") {
   CHECK(file.write("m", "one more", {}).has_value());
 }
 
-TEST_CASE("the words of the last 64 rollbacks are kept") {
+TEST_CASE("the words of the last 32 rollbacks are kept") {
   const TempDir dir;
   {
     LatchFile file = open(dir.path());
@@ -337,8 +337,8 @@ TEST_CASE("the words of the last 64 rollbacks are kept") {
   }
   const LatchFile file = open(dir.path());
   CHECK(file.damage().empty());
-  CHECK_FALSE(file.note("m", "v", 7));
-  CHECK(file.note("m", "v", 8) == "rollback 8");
+  CHECK_FALSE(file.note("m", "v", 39));
+  CHECK(file.note("m", "v", 40) == "rollback 40");
   CHECK(file.note("m", "v", 70) == "rollback 70");
   CHECK_FALSE(file.note("n", "v", 70));
   CHECK(file.note("m", "w", 70)->size() > 3'500);
