@@ -192,9 +192,13 @@ void Life::settle_start(bool lost, bool latch_lost, const FileSpec& file, bool f
     world = world.adopting(file, fallback, false);
     shared_.may_be_kept(world);
   }
-  if (lost)
-    for (auto& model : shared_.rollbacks)
-      for (Tally& tally : model) tally = Tally{};
+  if (!lost) return;
+  // The latch file keeps a rollback's words: the new history may begin with it.
+  for (int m = 0; m < model_count; ++m)
+    for (int c = 0; c < canary_count; ++c) {
+      shared_.rollbacks[m][c] = Tally{};
+      if (shared_.now().key[m][c].latched) shared_.rollbacks[m][c].most = 1;
+    }
 }
 
 void Life::stop() {
