@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from admin_proxy import AdminProxy
-from gateway import BINARY, one_model
+from gateway import BINARY, SANITIZED, one_model
 from load import Load
 from receiver import Receiver
 from upstream import response
@@ -224,7 +224,8 @@ def test_entries_that_change_nothing_delay_no_decision(planned):
     kinds = [row["kind"] for row in history(gateway)]
     assert kinds.count("complaint") == counts[200]
     assert kinds.count("promote") == kinds.count("rollback") == 1
-    assert gateway.rss_bytes() - before < 8 << 20
+    if not SANITIZED:  # a sanitizer keeps what was freed
+        assert gateway.rss_bytes() - before < 8 << 20
 
 
 def test_nobody_else_is_called_gateway_in_the_history(planned):
