@@ -21,8 +21,8 @@ std::string criteria_list(const Report& report) {
 std::string decisions_table(const Report& report) {
   std::string out = "| time | decision | weight | who | why |\n|---|---|---|---|---|\n";
   for (auto row = report.rows.rbegin(); row != report.rows.rend(); ++row)
-    out += "| " + base::format_time(row->time) + " | " + row->entry.kind + " | " +
-           weight_text(row->entry.before) + " -> " + weight_text(row->entry.after) + " | " +
+    out += "| " + base::format_time(row->time) + " | " + std::string(name(row->entry.kind)) +
+           " | " + weight_text(row->entry.before) + " -> " + weight_text(row->entry.after) + " | " +
            markdown_text(row->entry.actor) + " | " + markdown_text(row->entry.reason) + " |\n";
   return out;
 }

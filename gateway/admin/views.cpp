@@ -271,7 +271,7 @@ std::string history_json(const std::vector<store::HistoryRow>& rows) {
         out.object([&] {
           out.field("id", row.id).field("time", base::format_time(row.time));
           out.field("model", row.model).field("canary", row.canary);
-          out.field("generation", row.generation).field("kind", row.entry.kind);
+          out.field("generation", row.generation).field("kind", name(row.entry.kind));
           out.field("actor", row.entry.actor).field("reason", row.entry.reason);
           out.field("before", percent(row.entry.before)).field("after", percent(row.entry.after));
           out.key("phase");

@@ -1,4 +1,5 @@
 // Scenario: what must be so.
+#include "config/entry_kind.hpp"
 #include "config/parse.hpp"
 #include "config/scenario_parse.hpp"
 #include "config/words.hpp"
@@ -82,11 +83,8 @@ void describe_all(Section& section, const Field& rollback, Expectation& out) {
 }  // namespace
 
 const std::vector<std::string>& scenario_entries() {
-  static const std::vector<std::string> entries{
-      "rollback", "rung",      "rung_held", "in_force",  "drained",   "verified", "unverified",
-      "watch",    "watched",   "resume",    "flag",      "file",      "plan",     "attempt",
-      "phase",    "promote",   "pause",     "gate",      "held",      "complete", "promoted",
-      "reminder", "complaint", "refused",   "recovered", "state_lost"};
+  static const std::vector<std::string> entries(
+      entry_kind_names.begin(), entry_kind_names.begin() + static_cast<int>(EntryKind::unknown));
   return entries;
 }
 

@@ -162,7 +162,7 @@ std::vector<Step> Adopter::retire_absent(const Candidate& candidate) {
     Rollout& rollout = core_.rollouts.at(key);
     if (const auto before = rollout.weight().effective; before > 0) {
       rollout::Entry entry{
-          "file",
+          rollout::EntryKind::file,
           "gateway",
           key.second + (candidate.cut_short ? " is missing: the file seems to end early"
                                             : " is not the file's canary any more"),
@@ -226,7 +226,7 @@ void Adopter::move_version(const Key& key) {
   const rollout::Decision decision{
       rollout.state,
       false,
-      rollout::Entry{"moved", "gateway",
+      rollout::Entry{rollout::EntryKind::moved, "gateway",
                      key.second + " is " + key.first + "'s now and was " + from +
                          "'s: its latch, flag and attempt go along",
                      std::nullopt, weight, weight, rollout.state.phase},

@@ -200,7 +200,7 @@ void Core::tell(const Key& key, const rollout::Decision& decision) {
   if (decision.trigger.empty()) {
     log::info("rollout_changed", {{"model", key.first},
                                   {"canary", key.second},
-                                  {"kind", entry.kind},
+                                  {"kind", name(entry.kind)},
                                   {"actor", entry.actor},
                                   {"before", base::percent(entry.before)},
                                   {"after", base::percent(entry.after)},

@@ -10,7 +10,7 @@ constexpr auto one_second = std::chrono::seconds(1);
 
 }  // namespace
 
-std::optional<base::Duration> EntryLimit::take(const std::string& model, const std::string& kind,
+std::optional<base::Duration> EntryLimit::take(const std::string& model, config::EntryKind kind,
                                                base::MonoTime now) {
   if (waiting_ >= max_waiting) return one_second;
   // Names come from the configuration; those of models that are gone are forgotten here.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "config/entry_kind.hpp"
 
 namespace canary::control {
 
@@ -20,7 +21,7 @@ class EntryLimit {
   static constexpr std::size_t max_waiting = 256;
 
   /// Takes one, or says after which time to ask again.
-  std::optional<base::Duration> take(const std::string& model, const std::string& kind,
+  std::optional<base::Duration> take(const std::string& model, config::EntryKind kind,
                                      base::MonoTime now);
   /// One is on its way to the disk; it is there, or was given up.
   void begin() { ++waiting_; }
@@ -31,7 +32,7 @@ class EntryLimit {
     double left = burst;
     base::MonoTime filled{};
   };
-  std::map<std::pair<std::string, std::string>, Bucket> buckets_;
+  std::map<std::pair<std::string, config::EntryKind>, Bucket> buckets_;
   std::size_t waiting_ = 0;
 };
 

@@ -1,9 +1,5 @@
 #include "control/notices.hpp"
 
-#include <array>
-#include <string_view>
-#include <utility>
-
 #include "notify/notice_id.hpp"
 
 namespace canary::control {
@@ -11,29 +7,57 @@ namespace {
 
 using config::NoticeKind;
 
-constexpr std::array<std::pair<std::string_view, NoticeKind>, 24> kinds{{
-    {"rung", NoticeKind::step},         {"rung_held", NoticeKind::step},
-    {"in_force", NoticeKind::step},     {"drained", NoticeKind::step},
-    {"verified", NoticeKind::step},     {"unverified", NoticeKind::step},
-    {"watch", NoticeKind::step},        {"watched", NoticeKind::step},
-    {"phase", NoticeKind::phase},       {"promote", NoticeKind::phase},
-    {"complete", NoticeKind::phase},    {"held", NoticeKind::hold},
-    {"gate", NoticeKind::hold},         {"promoted", NoticeKind::promoted},
-    {"reminder", NoticeKind::reminder}, {"complaint", NoticeKind::complaint},
-    {"pause", NoticeKind::command},     {"resume", NoticeKind::command},
-    {"attempt", NoticeKind::command},   {"flag", NoticeKind::command},
-    {"file", NoticeKind::command},      {"plan", NoticeKind::command},
-    {"rollback", NoticeKind::rollback}, {"state_lost", NoticeKind::rollback},
-}};
+std::optional<NoticeKind> notice_kind_of(config::EntryKind kind) {
+  using config::EntryKind;
+  switch (kind) {
+    case EntryKind::rollback:
+    case EntryKind::state_lost:
+      return NoticeKind::rollback;
+    case EntryKind::rung:
+    case EntryKind::rung_held:
+    case EntryKind::in_force:
+    case EntryKind::drained:
+    case EntryKind::verified:
+    case EntryKind::unverified:
+    case EntryKind::watch:
+    case EntryKind::watched:
+      return NoticeKind::step;
+    case EntryKind::phase:
+    case EntryKind::promote:
+    case EntryKind::complete:
+      return NoticeKind::phase;
+    case EntryKind::held:
+    case EntryKind::gate:
+      return NoticeKind::hold;
+    case EntryKind::promoted:
+      return NoticeKind::promoted;
+    case EntryKind::reminder:
+      return NoticeKind::reminder;
+    case EntryKind::complaint:
+      return NoticeKind::complaint;
+    case EntryKind::pause:
+    case EntryKind::resume:
+    case EntryKind::attempt:
+    case EntryKind::flag:
+    case EntryKind::file:
+    case EntryKind::plan:
+      return NoticeKind::command;
+    case EntryKind::refused:
+    case EntryKind::recovered:  // a rollback, if it has a trigger
+    case EntryKind::moved:
+    case EntryKind::forget:
+    case EntryKind::unknown:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
 std::optional<NoticeKind> notice_kind(const rollout::Decision& decision) {
   if (decision.refused || !decision.entry) return std::nullopt;
   if (!decision.trigger.empty()) return NoticeKind::rollback;
-  for (const auto& [word, kind] : kinds)
-    if (decision.entry->kind == word) return kind;
-  return std::nullopt;
+  return notice_kind_of(decision.entry->kind);
 }
 
 notify::Notice notice_of(const Key& key, const rollout::Decision& decision, NoticeKind kind,
@@ -62,7 +86,8 @@ notify::Notice notice_of(const Key& key, const rollout::Decision& decision, Noti
     notice.trigger = decision.trigger;
     notice.mode = rollout::mode_name(decision.mode);
   } else {
-    name += '\n' + entry.kind + '\n' + std::to_string(now.time_since_epoch().count());
+    name.append(1, '\n').append(config::name(entry.kind));
+    name += '\n' + std::to_string(now.time_since_epoch().count());
   }
   notice.id = notify::notice_id(instance, name);
   return notice;

@@ -53,7 +53,7 @@ void record(Core& core, const Key& key) {
     told = {note->time, note->stable};
   } else {
     decision.entry =
-        rollout::Entry{"recovered",
+        rollout::Entry{rollout::EntryKind::recovered,
                        "gateway",
                        "the latch file is lower than the database: " + rollout.state.reason,
                        std::nullopt,

@@ -43,7 +43,7 @@ std::string text_of(const RollbackNote& note) {
                       {"stable", note.stable},
                       {"trigger", note.trigger},
                       {"mode", rollout::mode_name(note.mode)},
-                      {"kind", entry.kind},
+                      {"kind", name(entry.kind)},
                       {"actor", entry.actor},
                       {"reason", entry.reason},
                       {"before", entry.before},
@@ -66,7 +66,7 @@ std::optional<RollbackNote> read_note(std::string_view given) {
     note.mode = text(object, "mode") == rollout::mode_name(rollout::Mode::gradual)
                     ? rollout::Mode::gradual
                     : rollout::Mode::immediate;
-    note.entry.kind = text(object, "kind");
+    note.entry.kind = config::parse_entry_kind(text(object, "kind"));
     note.entry.actor = text(object, "actor");
     note.entry.reason = text(object, "reason");
     note.entry.before = number<base::BasisPoints>(object, "before");

@@ -47,7 +47,8 @@ bool Runner::is_one_too_many(const Command& command, const rollout::Decision& de
       core_.entry_limit.take(command.key.first, decision.entry->kind, core_.parts.clock.mono());
   if (!wait) return false;
   command.done(outcome(command.key, 429,
-                       "too many entries that change no weight (" + decision.entry->kind +
+                       "too many entries that change no weight (" +
+                           std::string(name(decision.entry->kind)) +
                            "): not recorded, try again in " + base::format_duration(*wait),
                        true));
   return true;

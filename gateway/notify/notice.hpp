@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "config/config.hpp"
+#include "config/entry_kind.hpp"
 
 namespace canary::notify {
 
@@ -18,12 +19,12 @@ struct Notice {
   config::NoticeKind kind = config::NoticeKind::rollback;
   base::WallTime time{};
   std::string model, stable, canary;  // version names
-  std::string decision;               // the history's kind: rollback, rung, drained, phase, ...
-  std::string trigger;                // of a rollback: a criterion, operator, flag, file, ...
-  std::string mode;                   // of a rollback: immediate or gradual
-  std::string actor, reason;          // the reason carries the numbers
-  double before = 0, after = 0;       // effective weight
-  std::uint32_t phase = 0;            // 0: no plan
+  config::EntryKind decision = config::EntryKind::rollback;
+  std::string trigger;           // of a rollback: a criterion, operator, flag, file, ...
+  std::string mode;              // of a rollback: immediate or gradual
+  std::string actor, reason;     // the reason carries the numbers
+  double before = 0, after = 0;  // effective weight
+  std::uint32_t phase = 0;       // 0: no plan
   struct Measured {
     std::string criterion;
     double value = 0, limit = 0;

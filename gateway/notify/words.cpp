@@ -9,59 +9,62 @@
 namespace canary::notify {
 namespace {
 
+using config::EntryKind;
 using config::NoticeKind;
 
 struct Words {
-  std::string_view decision, what, to_do;
+  EntryKind decision;
+  std::string_view what, to_do;
   std::string_view
       at_zero{};  // what to do when the canary has no traffic, if that is another thing
 };
 
 // {model}, {canary}, {stable}, {before}, {after}, {admin} are filled in.
 constexpr std::array<Words, 22> decisions{{
-    {"rung", "{canary} goes down to {after}% of the traffic",
+    {EntryKind::rung, "{canary} goes down to {after}% of the traffic",
      "Nothing to do; to take it out at once: canary-gateway rollback {model} --reason \"...\"",
      "Find the cause; to try again: canary-gateway resume {model} --reason \"...\""},
-    {"rung_held", "the gradual rollback of {canary} waits at {after}%",
+    {EntryKind::rung_held, "the gradual rollback of {canary} waits at {after}%",
      "{stable} may not bear the load: look at it first; to take {canary} out all the same: "
      "canary-gateway rollback {model} --reason \"...\""},
-    {"in_force", "no new request goes to {canary}", "Nothing to do"},
-    {"drained", "nothing is in flight to {canary} any more", "Nothing to do"},
-    {"verified", "it is proved that {canary} is out", "Nothing to do"},
-    {"unverified", "it could not be proved that {canary} is out",
+    {EntryKind::in_force, "no new request goes to {canary}", "Nothing to do"},
+    {EntryKind::drained, "nothing is in flight to {canary} any more", "Nothing to do"},
+    {EntryKind::verified, "it is proved that {canary} is out", "Nothing to do"},
+    {EntryKind::unverified, "it could not be proved that {canary} is out",
      "Check it: curl {admin}/internal/model-version/{model}"},
-    {"watch", "{stable} is watched after the rollback of {canary}",
+    {EntryKind::watch, "{stable} is watched after the rollback of {canary}",
      "Look at {stable} if it fails: it has all the traffic"},
-    {"watched", "the watch after the rollback of {canary} is over",
+    {EntryKind::watched, "the watch after the rollback of {canary} is over",
      "Find the cause; to try again: canary-gateway resume {model} --reason \"...\"; where the flag "
      "or the file took it to 0%, raise that"},
-    {"phase", "{canary} goes on to {after}% of the traffic", "Nothing to do"},
-    {"promote", "{canary} goes on to {after}% of the traffic, by a person", "Nothing to do"},
-    {"complete", "{canary} has completed its plan at {after}%",
+    {EntryKind::phase, "{canary} goes on to {after}% of the traffic", "Nothing to do"},
+    {EntryKind::promote, "{canary} goes on to {after}% of the traffic, by a person",
+     "Nothing to do"},
+    {EntryKind::complete, "{canary} has completed its plan at {after}%",
      "Name it in the file as stable.version, and take it out of canary"},
-    {"held", "{canary} is held at {after}%",
+    {EntryKind::held, "{canary} is held at {after}%",
      "It goes on by itself when every criterion is good; to go on now: canary-gateway promote "
      "{model} --reason \"...\"; to take it out: canary-gateway rollback {model} --reason \"...\""},
-    {"gate", "{canary} has succeeded at {after}% and waits for a person",
+    {EntryKind::gate, "{canary} has succeeded at {after}% and waits for a person",
      "To go on: canary-gateway promote {model} --reason \"...\"; to take it out: canary-gateway "
      "rollback {model} --reason \"...\""},
-    {"promoted", "{canary} is the stable version now",
+    {EntryKind::promoted, "{canary} is the stable version now",
      "Keep the old version's servers until a reminder says otherwise"},
-    {"reminder", "what is left to do after the rollout of {canary}",
+    {EntryKind::reminder, "what is left to do after the rollout of {canary}",
      "Do it, and write the lessons down in the model card"},
-    {"complaint", "a complaint about {canary}, which is no trigger",
+    {EntryKind::complaint, "a complaint about {canary}, which is no trigger",
      "Look into it; to take the version out: canary-gateway rollback {model} --reason \"...\"",
      "Look into it; {canary} has no traffic"},
-    {"pause", "the rollout of {canary} is paused at {after}%",
+    {EntryKind::pause, "the rollout of {canary} is paused at {after}%",
      "No phase ends until: canary-gateway resume {model} --reason \"...\""},
-    {"resume", "the rollout of {canary} is resumed at {after}%", "Nothing to do",
+    {EntryKind::resume, "the rollout of {canary} is resumed at {after}%", "Nothing to do",
      "Look at the status: it says what keeps {canary} at 0%"},
-    {"attempt", "a new attempt of {canary} begins at {after}%", "Nothing to do"},
-    {"flag", "the flag of {canary} was changed, its weight from {before}% to {after}%",
+    {EntryKind::attempt, "a new attempt of {canary} begins at {after}%", "Nothing to do"},
+    {EntryKind::flag, "the flag of {canary} was changed, its weight from {before}% to {after}%",
      "Nothing to do"},
-    {"file", "the file was changed, the weight of {canary} from {before}% to {after}%",
+    {EntryKind::file, "the file was changed, the weight of {canary} from {before}% to {after}%",
      "Nothing to do"},
-    {"plan", "the plan of {canary} was changed, its weight from {before}% to {after}%",
+    {EntryKind::plan, "the plan of {canary} was changed, its weight from {before}% to {after}%",
      "Nothing to do"},
 }};
 
@@ -156,8 +159,9 @@ std::string text_of(const Notice& notice, const std::string& status_url) {
   const auto known = std::find_if(decisions.begin(), decisions.end(), [&](const Words& candidate) {
     return candidate.decision == notice.decision;
   });
-  const Words words =
-      known != decisions.end() ? *known : Words{"", "news of {canary}", "Look at the status"};
+  const Words words = known != decisions.end()
+                          ? *known
+                          : Words{EntryKind::unknown, "news of {canary}", "Look at the status"};
   std::string out = notice.model + ": " + filled(words.what, notice, status_url);
   if (!reason.empty()) out.append(": ").append(reason);
   const bool no_traffic = notice.after <= 0 && !words.at_zero.empty();

@@ -64,7 +64,7 @@ std::vector<std::pair<std::string, std::string>> Receivers::take_settled() {
 }
 
 const notify::Notice* Receivers::notice(const std::string& model, base::WallTime time,
-                                        const std::string& decision) const {
+                                        config::EntryKind decision) const {
   for (const auto& notice : notices_)
     if (notice.model == model && notice.time == time && notice.decision == decision) return &notice;
   return nullptr;

@@ -17,7 +17,8 @@ class Receivers final : public notify::Notifier {
   struct Told {
     base::WallTime time{};
     std::string model, receiver, text;
-    std::string decision, cause;  // the history's kind and reason
+    config::EntryKind decision{};
+    std::string cause;  // of the history's entry
   };
 
   explicit Receivers(const base::Clock& clock) : clock_(clock) {}
@@ -33,7 +34,7 @@ class Receivers final : public notify::Notifier {
   std::vector<std::pair<std::string, std::string>> take_settled();
   /// The notice of a decision; nullptr when it was none.
   const notify::Notice* notice(const std::string& model, base::WallTime time,
-                               const std::string& decision) const;
+                               config::EntryKind decision) const;
 
  private:
   const base::Clock& clock_;

@@ -155,7 +155,7 @@ void Rehearsal::look() {
     moment.model = told.model;
     moment.what = told.receiver;
     moment.reason = told.text;
-    moment.decision = told.decision;
+    moment.decision = name(told.decision);
     moment.cause = told.cause;
   }
   snapshot();
@@ -169,7 +169,7 @@ void Rehearsal::add_row(const store::HistoryRow& row) {
   moment.at = row.time - begin_;
   moment.kind = Moment::Kind::entry;
   moment.model = row.model;
-  moment.what = entry.kind;
+  moment.what = name(entry.kind);
   moment.actor = entry.actor;
   moment.reason = entry.reason;
   moment.before = entry.before;

@@ -60,7 +60,7 @@ Decision Step::operator()(const FileChanged& event) {
     if (state_.latched) reason += " opens the latch (" + state_.reason + ")";
     open(next);
     if (file_after_ != file_) reason += "; " + change;
-    return changed(std::move(next), "attempt", "gateway", std::move(reason));
+    return changed(std::move(next), EntryKind::attempt, "gateway", std::move(reason));
   }
   if (state_.latched && file_after_ > file_)
     return refused("gateway", change + " has no effect: " + state_.canary + " is rolled back (" +
@@ -69,15 +69,15 @@ Decision Step::operator()(const FileChanged& event) {
   if (!state_.latched) fit(next, rules_.plan);
   const bool moved = next.phase != state_.phase || next.phase_limit != state_.phase_limit;
   if (!event.goes_on) begin_anew_at_zero(next);
-  if (file_after_ != file_) return changed(std::move(next), "file", "gateway", change);
+  if (file_after_ != file_) return changed(std::move(next), EntryKind::file, "gateway", change);
   // A state that was remembered under another file (its slot is lost) is settled here.
   next.status = status_of(next, file_after_);
   if (next == state_) return unchanged();
   if (!moved)
-    return changed(std::move(next), "file", "gateway",
+    return changed(std::move(next), EntryKind::file, "gateway",
                    "rollout_percentage " + percent_text(file_after_) + " in the file");
   const std::string where = phase_text(next, rules_.plan);
-  return changed(std::move(next), "plan", "gateway",
+  return changed(std::move(next), EntryKind::plan, "gateway",
                  where.empty() ? "the plan is gone from the file" : where + " of the file's plan");
 }
 
@@ -91,7 +91,7 @@ Decision Step::operator()(const SetFlag& event) {
   State next = state_;
   next.flag = event.percentage;
   begin_anew_at_zero(next);
-  Decision decision = changed(std::move(next), "flag", event.actor.name,
+  Decision decision = changed(std::move(next), EntryKind::flag, event.actor.name,
                               "flag set to " + percent_text(event.percentage) + by(event.actor));
   return hides_behind_another_term(decision) && event.percentage > 0 ? harmless(decision)
                                                                      : decision;
@@ -103,7 +103,7 @@ Decision Step::operator()(const ClearFlag& event) {
   next.flag.reset();
   begin_anew_at_zero(next);
   Decision decision =
-      changed(std::move(next), "flag", event.actor.name, "flag removed" + by(event.actor));
+      changed(std::move(next), EntryKind::flag, event.actor.name, "flag removed" + by(event.actor));
   return hides_behind_another_term(decision) ? harmless(decision) : decision;
 }
 
@@ -127,7 +127,7 @@ Decision Step::operator()(const Resume& event) {
   const bool rolled_back = state_.latched || on_ladder(state_);
   if (rolled_back && state_.paused && !event.names_rollback) {
     next.paused = false;
-    return harmless(noted(std::move(next), "resume",
+    return harmless(noted(std::move(next), EntryKind::resume,
                           "the pause is over, ended" + by(event.actor) + "; " + state_.canary +
                               " stays rolled back (" + state_.reason + "). " + how_to_open(false),
                           event.actor.name));
@@ -135,7 +135,7 @@ Decision Step::operator()(const Resume& event) {
   if (rolled_back) open(next);
   next.paused = false;
   Decision decision =
-      changed(std::move(next), "resume", event.actor.name, "resumed" + by(event.actor));
+      changed(std::move(next), EntryKind::resume, event.actor.name, "resumed" + by(event.actor));
   return rolled_back ? decision : harmless(std::move(decision));
 }
 
@@ -161,7 +161,7 @@ Decision Step::operator()(const Promote& event) {
                        state_.model +
                        " --reason ...` does so; the API takes `expect: {\"phase\": " +
                        std::to_string(state_.phase) + "}`");
-  return next_phase(state_, "promote", event.actor.name, "promoted" + by(event.actor));
+  return next_phase(state_, EntryKind::promote, event.actor.name, "promoted" + by(event.actor));
 }
 
 Decision Step::operator()(const Pause& event) {
@@ -172,14 +172,15 @@ Decision Step::operator()(const Pause& event) {
   if (state_.paused) return unchanged();
   State next = state_;
   next.paused = true;
-  return harmless(changed(std::move(next), "pause", event.actor.name, "paused" + by(event.actor)));
+  return harmless(
+      changed(std::move(next), EntryKind::pause, event.actor.name, "paused" + by(event.actor)));
 }
 
 Decision Step::operator()(const Complaint& event) {
   const std::string what =
       (event.critical ? "critical bug reported" : "complaint") + by(event.actor);
   if (!event.critical || !rules_.critical_bug || state_.latched)
-    return harmless(noted(state_, "complaint", what, event.actor.name));
+    return harmless(noted(state_, EntryKind::complaint, what, event.actor.name));
   if (on_ladder(state_)) return straight_to_zero(event.actor.name, what);
   return roll_back(Mode::immediate, "critical_bug", event.actor.name, what);
 }
@@ -190,21 +191,21 @@ Decision Step::operator()(const Forget& event) {
   next.flag.reset();
   std::string reason = "forgotten" + by(event.actor);
   if (state_.latched) reason += " (it was rolled back: " + state_.reason + ")";
-  return changed(std::move(next), "forget", event.actor.name, std::move(reason));
+  return changed(std::move(next), EntryKind::forget, event.actor.name, std::move(reason));
 }
 
 Decision Step::operator()(const NamedStable&) {
   if (state_.latched || state_.promoted || state_.status != Status::complete) return unchanged();
   State next = state_;
   next.promoted = true;
-  return changed(std::move(next), "promoted", "gateway", state_.canary + " is stable now");
+  return changed(std::move(next), EntryKind::promoted, "gateway", state_.canary + " is stable now");
 }
 
 Decision Step::operator()(const StateLost& event) {
   if (state_.latched) return unchanged();
   State next = state_;
   close(next);
-  return changed(std::move(next), "state_lost", "gateway",
+  return changed(std::move(next), EntryKind::state_lost, "gateway",
                  "state_lost: " + (event.reason.empty() ? "nothing is remembered" : event.reason),
                  on_ladder(state_) ? "" : "state_lost");
 }
@@ -251,12 +252,12 @@ Decision Step::refused(std::string actor, std::string reason) const {
   const BasisPoints weight = effective();
   return Decision{state_,
                   true,
-                  Entry{"refused", std::move(actor), std::move(reason), std::nullopt, weight,
-                        weight, state_.phase, true},
+                  Entry{EntryKind::refused, std::move(actor), std::move(reason), std::nullopt,
+                        weight, weight, state_.phase, true},
                   {}};
 }
 
-Decision Step::changed(State next, std::string kind, std::string actor, std::string reason,
+Decision Step::changed(State next, EntryKind kind, std::string actor, std::string reason,
                        std::string trigger) const {
   const BasisPoints before = effective();
   const bool stays_on_ladder = on_ladder(state_) && on_ladder(next);
@@ -268,7 +269,7 @@ Decision Step::changed(State next, std::string kind, std::string actor, std::str
   }
   if (stays_on_ladder && after > before) next.cap = after = before;  // it only goes down
   // File or flag at 0 is an operator's rollback, without a latch.
-  if (before > 0 && after == 0 && !on_ladder(state_) && trigger.empty()) trigger = kind;
+  if (before > 0 && after == 0 && !on_ladder(state_) && trigger.empty()) trigger = name(kind);
   if (!trigger.empty()) {
     ++next.rollbacks;
     next.trigger = trigger;
@@ -280,19 +281,18 @@ Decision Step::changed(State next, std::string kind, std::string actor, std::str
   next.status = status_of(next, file_after_);
   if (!(state_.latched && next.latched)) next.reason = reason;
   if (next.status != state_.status || next.phase != state_.phase) next.since = now_;
-  Entry entry{std::move(kind), std::move(actor), std::move(reason), std::nullopt, before,
-              after,           next.phase};
+  Entry entry{kind, std::move(actor), std::move(reason), std::nullopt, before, after, next.phase};
   return Decision{std::move(next), false, std::move(entry), std::move(trigger)};
 }
 
-Decision Step::noted(State next, std::string kind, std::string reason, std::string actor) const {
+Decision Step::noted(State next, EntryKind kind, std::string reason, std::string actor) const {
   const BasisPoints weight = effective();
   const std::uint32_t phase = next.phase;
-  return Decision{std::move(next),
-                  false,
-                  Entry{std::move(kind), std::move(actor), std::move(reason), std::nullopt, weight,
-                        weight, phase},
-                  {}};
+  return Decision{
+      std::move(next),
+      false,
+      Entry{kind, std::move(actor), std::move(reason), std::nullopt, weight, weight, phase},
+      {}};
 }
 
 Decision advance(const Rules& rules, const State& state, BasisPoints file, const Event& event,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analysis/verdict.hpp"
+#include "config/entry_kind.hpp"
 #include "rollout/phases.hpp"
 #include "rollout/state.hpp"
 
@@ -93,13 +94,11 @@ struct Aged {  // a tick of a promoted canary, which serves as stable
 using Event = std::variant<FileChanged, Measured, SetFlag, ClearFlag, Rollback, Resume, Promote,
                            Pause, Complaint, Forget, NamedStable, StateLost, Proved, Watched, Aged>;
 
+using config::EntryKind;
+
 /// One line of the history.
 struct Entry {
-  // rollback, resume, flag, file, plan, attempt, phase, promote, pause, gate, held, complete,
-  // promoted, complaint, refused,
-  // state_lost, forget, moved; of a rollback that goes on: rung, rung_held,
-  // in_force, drained, verified, unverified, watch, watched; afterwards: reminder
-  std::string kind;
+  EntryKind kind = EntryKind::unknown;
   std::string actor;
   std::string reason;
   std::optional<analysis::Reading> reading;  // what triggered it

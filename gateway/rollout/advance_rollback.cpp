@@ -66,7 +66,7 @@ Decision Step::roll_back(Mode mode, const std::string& trigger, std::string acto
     close(next);
   }
   Decision decision =
-      changed(std::move(next), "rollback", std::move(actor), std::move(reason), trigger);
+      changed(std::move(next), EntryKind::rollback, std::move(actor), std::move(reason), trigger);
   decision.mode = mode;
   return decision;
 }
@@ -101,7 +101,7 @@ Decision Step::descend(const Measured& event) {
   if (why.empty()) return next_rung(std::move(next), event.readings);
   if (state_.rung_waits) return quiet(std::move(next));  // said already
   next.rung_waits = true;
-  return changed(std::move(next), "rung_held", "gateway",
+  return changed(std::move(next), EntryKind::rung_held, "gateway",
                  "stays at " + percent_text(effective()) +
                      ", because stable cannot take more load: " + why +
                      "; `canary-gateway rollback " + state_.model +
@@ -118,14 +118,14 @@ Decision Step::next_rung(State next, const std::vector<Reading>& readings) {
     next.cap = to;
   next.rung_spent = base::Duration{};
   next.rung_waits = false;
-  return changed(std::move(next), "rung", "gateway", why);
+  return changed(std::move(next), EntryKind::rung, "gateway", why);
 }
 
 /// The rollback that goes down the ladder is taken to its end at once.
 Decision Step::straight_to_zero(std::string actor, const std::string& why) {
   State next = state_;
   close(next);
-  return changed(std::move(next), "rung", std::move(actor),
+  return changed(std::move(next), EntryKind::rung, std::move(actor),
                  percent_text(effective()) + " straight to 0%: " + why);
 }
 
@@ -139,13 +139,14 @@ Decision Step::operator()(const Proved& event) {
       return unchanged();
     case ProofStep::publishing:
       next.proof = ProofStep::draining;
-      return noted(std::move(next), "in_force", event.what);
+      return noted(std::move(next), EntryKind::in_force, event.what);
     case ProofStep::draining:
       next.proof = ProofStep::asking;
-      return noted(std::move(next), "drained", event.what);
+      return noted(std::move(next), EntryKind::drained, event.what);
     case ProofStep::asking:
       next.proof = ProofStep::watching;
-      return noted(std::move(next), event.holds ? "verified" : "unverified", event.what);
+      return noted(std::move(next), event.holds ? EntryKind::verified : EntryKind::unverified,
+                   event.what);
   }
   return unchanged();
 }
@@ -161,11 +162,11 @@ Decision Step::operator()(const Watched& event) {
   if (over) next.proof = ProofStep::none;
   const std::string numbers = join(event.stable);
   if (over)
-    return noted(std::move(next), "watched",
+    return noted(std::move(next), EntryKind::watched,
                  "stable watched for " + base::format_duration(whole) + ": " +
                      (failing ? "it is FAILING, look at it now: " : "") + numbers);
   if (failing == state_.watch_failing) return quiet(std::move(next));
-  return noted(std::move(next), "watch",
+  return noted(std::move(next), EntryKind::watch,
                (failing ? "stable fails since it has all the traffic: "
                         : "stable does not fail any more: ") +
                    numbers);

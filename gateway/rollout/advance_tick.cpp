@@ -58,11 +58,11 @@ Decision Step::age(State next, base::Duration elapsed) {
   const std::string lead =
       state_.canary + " has been stable for " + days_text(next.stable_for) + ": ";
   if (remove)
-    return noted(std::move(next), "reminder",
+    return noted(std::move(next), EntryKind::reminder,
                  lead +
                      "remove the version before it and archive its artifacts, write down the "
                      "lessons learned, and put its production metrics into the model card");
-  return noted(std::move(next), "reminder",
+  return noted(std::move(next), EntryKind::reminder,
                lead + "the version before it may be retired; name " + state_.canary +
                    " as `stable` in the file");
 }
@@ -70,14 +70,13 @@ Decision Step::age(State next, base::Duration elapsed) {
 Decision Step::end_of_tick(State next, const std::vector<Reading>& readings) {
   PhaseVerdict verdict = judge_phase(next, *rules_.plan, readings);
   const std::string where = phase_text(next, rules_.plan);
-  const auto entered = [&](Status status, std::string kind) {
+  const auto entered = [&](Status status, EntryKind kind) {
     if (state_.status == status) {  // the same with newer numbers is nothing to write down
       next.reason = where + ": " + verdict.reason;
       return quiet(std::move(next));
     }
     next.status = status;
-    Decision decision =
-        changed(std::move(next), std::move(kind), "gateway", where + ": " + verdict.reason);
+    Decision decision = changed(std::move(next), kind, "gateway", where + ": " + verdict.reason);
     decision.entry->reading = verdict.reading;
     return decision;
   };
@@ -85,7 +84,7 @@ Decision Step::end_of_tick(State next, const std::vector<Reading>& readings) {
     case PhaseVerdict::Kind::goes_on:
       return quiet(std::move(next));
     case PhaseVerdict::Kind::held:
-      return entered(Status::held, "held");
+      return entered(Status::held, EntryKind::held);
     case PhaseVerdict::Kind::insufficient: {
       Decision decision = roll_back(rules_.rollback.mode, "insufficient_data", "gateway",
                                     where + ": " + verdict.reason, readings);
@@ -96,27 +95,26 @@ Decision Step::end_of_tick(State next, const std::vector<Reading>& readings) {
       if (rules_.plan->advance == config::Plan::Advance::manual) {
         verdict.reason +=
             "; it waits for `canary-gateway promote " + state_.model + " --reason ...`";
-        return entered(Status::gate, "gate");
+        return entered(Status::gate, EntryKind::gate);
       }
-      return next_phase(std::move(next), "phase", "gateway", verdict.reason);
+      return next_phase(std::move(next), EntryKind::phase, "gateway", verdict.reason);
   }
   return unchanged();
 }
 
-Decision Step::next_phase(State next, std::string kind, std::string actor, const std::string& why) {
+Decision Step::next_phase(State next, EntryKind kind, std::string actor, const std::string& why) {
   const std::string where = phase_text(next, rules_.plan);
   if (next.phase == rules_.plan->phases.size()) {
     next.status = Status::complete;
     next.paused = false;
-    return changed(std::move(next), "complete", std::move(actor),
+    return changed(std::move(next), EntryKind::complete, std::move(actor),
                    "the plan is complete: " + where + " " + why);
   }
   start_over(next, rules_.plan);
   next.phase = state_.phase + 1;
   next.phase_limit = rules_.plan->phases[state_.phase].percentage;
   const std::string now_in = phase_text(next, rules_.plan);
-  return changed(std::move(next), std::move(kind), std::move(actor),
-                 now_in + " after " + where + " " + why);
+  return changed(std::move(next), kind, std::move(actor), now_in + " after " + where + " " + why);
 }
 
 }  // namespace canary::rollout

@@ -38,7 +38,7 @@ class Step {
 
  private:
   Decision end_of_tick(State next, const std::vector<analysis::Reading>& readings);
-  Decision next_phase(State next, std::string kind, std::string actor, const std::string& why);
+  Decision next_phase(State next, EntryKind kind, std::string actor, const std::string& why);
   Decision age(State next, base::Duration elapsed);
 
   Decision roll_back(Mode mode, const std::string& trigger, std::string actor, std::string reason,
@@ -64,10 +64,10 @@ class Step {
   /// Settles status, reason, since and proof of a changed state, and writes its entry. While the
   /// latch stays closed its reason stays too: people must still read why. `trigger`: a rollback
   /// begins.
-  Decision changed(State next, std::string kind, std::string actor, std::string reason,
+  Decision changed(State next, EntryKind kind, std::string actor, std::string reason,
                    std::string trigger = {}) const;
   /// An entry beside a state whose status and reason stay.
-  Decision noted(State next, std::string kind, std::string reason,
+  Decision noted(State next, EntryKind kind, std::string reason,
                  std::string actor = "gateway") const;
   static Decision harmless(Decision decision) {
     if (decision.entry) decision.entry->harmless = true;

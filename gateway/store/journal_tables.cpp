@@ -121,7 +121,7 @@ base::Result<void> write_row(Database& database, const HistoryRow& row) {
   const rollout::Entry& entry = row.entry;
   statement.bind(nanoseconds(row.time)).bind(row.model).bind(row.canary);
   statement.bind(static_cast<std::int64_t>(row.generation));
-  statement.bind(entry.kind).bind(entry.actor).bind(entry.reason);
+  statement.bind(name(entry.kind)).bind(entry.actor).bind(entry.reason);
   statement.bind(std::int64_t{entry.before}).bind(std::int64_t{entry.after});
   statement.bind(std::int64_t{entry.phase}).bind(std::int64_t{entry.harmless});
   if (entry.reading) {
@@ -177,7 +177,7 @@ HistoryRow row_from(const Statement& statement) {
   row.model = statement.text(2);
   row.canary = statement.text(3);
   row.generation = static_cast<std::uint64_t>(statement.integer(4));
-  row.entry.kind = statement.text(5);
+  row.entry.kind = config::parse_entry_kind(statement.text(5));
   row.entry.actor = statement.text(6);
   row.entry.reason = statement.text(7);
   row.entry.before = weight_from(statement.integer(8));

@@ -194,7 +194,7 @@ class Docs(unittest.TestCase):
 
     def test_every_text_of_a_notice_is_in_the_page_of_notifications(self):
         page = text("docs/notifications.md")
-        decisions = re.findall(r'(?m)^    \{"(\w+)",', text("gateway/notify/words.cpp"))
+        decisions = re.findall(r'(?m)^    \{EntryKind::(\w+),', text("gateway/notify/words.cpp"))
         self.assertGreater(len(decisions), 20)
         self.assertEqual(list(rows(page, "### By decision")), decisions)
         kinds = re.findall(r'return "(\w+)";', text("gateway/config/notice_kind.cpp"))

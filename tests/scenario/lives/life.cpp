@@ -184,8 +184,7 @@ void Life::settle_start(bool lost, bool latch_lost, const FileSpec& file, bool f
         if (latch_lost && lost) facts = Facts{};
         const ModelSpec& spec = file.model[m];
         if (!lost || !spec.present || spec.canary != c) continue;
-        if (!facts.known)
-          facts = Facts{true, -1, false, world.attempt(m, spec.attempt), 0, false};
+        if (!facts.known) facts = Facts{true, -1, false, world.attempt(m, spec.attempt), 0, false};
         facts.latched = true;
         facts.attempt = std::max(facts.attempt, spec.attempt);
       }
@@ -404,7 +403,7 @@ void Life::check_history(bool after_start) {
     for (int c = 0; c < canary_count; ++c) {
       Tally& tally = shared_.rollbacks[m][c];
       const auto count = std::count_if(rows->begin(), rows->end(), [&](const auto& row) {
-        return row.canary == canary_name(m, c) && row.entry.kind == "rollback";
+        return row.canary == canary_name(m, c) && row.entry.kind == config::EntryKind::rollback;
       });
       const int least = after_start ? tally.least : tally.most;
       demand(count >= least && count <= tally.most,

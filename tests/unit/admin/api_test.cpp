@@ -328,7 +328,7 @@ TEST_CASE("history rows carry actor, reason and numbers") {
   row.model = "comp-critic";
   row.canary = "comp-critic_v2";
   row.generation = 3;
-  row.entry.kind = "rollback";
+  row.entry.kind = config::EntryKind::rollback;
   row.entry.actor = "gateway";
   row.entry.reason = "error rate";
   row.entry.before = 1000;

@@ -40,7 +40,8 @@ Report example() {
       figures_of(report.model, {earlier, figure("m_v2", 1, 150, 4), figure("m_v1", 1, 600, 0),
                                 figure("m_v1", 2, 400, 1), figure("m_v2", 2, 50, 6)});
   store::HistoryRow row;
-  row.entry = {"rollback", "gateway", "error rate 5% | bad\nworse", std::nullopt, 1000, 0};
+  row.entry = {
+      config::EntryKind::rollback, "gateway", "error rate 5% | bad\nworse", std::nullopt, 1000, 0};
   report.rows = {row};
   return report;
 }

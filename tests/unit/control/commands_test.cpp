@@ -16,7 +16,7 @@ TEST_CASE("a first start gives the canary the file's weight, committed before it
   CHECK(house.slot()->file == 1000);
   const auto rows = house.history();
   REQUIRE(rows.size() == 1);
-  CHECK(rows[0].entry.kind == "file");
+  CHECK(rows[0].entry.kind == config::EntryKind::file);
   CHECK(rows[0].entry.after == 1000);
   CHECK(house.controller->status().ready);
   CHECK(house.controller->answers()->all ==
@@ -123,7 +123,7 @@ TEST_CASE("a failing canary is taken out by the tick, with its numbers everywher
   CHECK(view.weight.limited_by == rollout::Weight::Limit::cap);
   REQUIRE(view.criteria.size() == 1);
   CHECK(view.criteria[0].verdict == analysis::Verdict::failure);
-  const auto rollback = house.row("rollback");
+  const auto rollback = house.row(config::EntryKind::rollback);
   REQUIRE(rollback);
   CHECK(rollback->entry.reading->samples == 50);
   const auto counts = house.controller->rollbacks();
@@ -144,7 +144,7 @@ TEST_CASE("latched: a flag above 0 is refused, counted and visible; resume opens
   CHECK(house.model().last_refusal == refused.message);
   REQUIRE(house.controller->refusals().size() == 1);
   CHECK(house.controller->refusals()[0].count == 1);
-  CHECK(house.history()[0].entry.kind == "refused");
+  CHECK(house.history()[0].entry.kind == config::EntryKind::refused);
   CHECK(house.rollback().status == 409);
   CHECK(house.controller->refusals()[0].count == 1);  // a second rollback is no raise
 

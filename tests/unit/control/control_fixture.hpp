@@ -62,7 +62,8 @@ class FakeNotifier final : public notify::Notifier {
   std::vector<notify::Message> messages_for(const notify::Notice& notice) const override {
     notices.push_back(notice);
     if (on_notice) on_notice(notice);
-    return {{notice.id, "fake", std::string(config::name(notice.kind)) + " " + notice.decision,
+    return {{notice.id, "fake",
+             std::string(name(notice.kind)) + " " + std::string(name(notice.decision)),
              notice.time}};
   }
   void send(const std::vector<notify::Message>& messages) override {
@@ -269,7 +270,7 @@ class House {
     return *rows;
   }
   /// The newest row of this kind.
-  std::optional<store::HistoryRow> row(const std::string& kind) {
+  std::optional<store::HistoryRow> row(config::EntryKind kind) {
     for (auto& row : history())
       if (row.entry.kind == kind) return std::move(row);
     return std::nullopt;

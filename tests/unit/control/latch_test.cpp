@@ -117,7 +117,7 @@ TEST_CASE("a renamed model goes on where it was; a version that moves to another
     REQUIRE(house.reload().status == 200);
     CHECK(house.effective() == 5000);
     CHECK(house.model().rollout.phase == 2);
-    CHECK(house.row("moved")->entry.reason.find("was m's") != std::string::npos);
+    CHECK(house.row(config::EntryKind::moved)->entry.reason.find("was m's") != std::string::npos);
   }
   SECTION("moved") {
     Yaml both = yaml;
@@ -304,7 +304,7 @@ TEST_CASE("with every slot latched a new canary is refused with the remedy, and 
   CHECK(forget(house, "nobody").status == 404);
   REQUIRE(forget(house, "v17").status == 200);
   CHECK_FALSE(house.slot("v17"));
-  const auto row = house.row("forget");
+  const auto row = house.row(config::EntryKind::forget);
   REQUIRE(row);
   CHECK(row->entry.actor == "ann");
   CHECK_THAT(row->entry.reason, Catch::Contains("never again"));

@@ -50,7 +50,7 @@ TEST_CASE("a plan is walked by the ticks, and the history says why at each step"
   CHECK(house.plane.weight() == 10000);
   const auto rows = house.history();
   std::vector<std::string> kinds;
-  for (const auto& row : rows) kinds.push_back(row.entry.kind);
+  for (const auto& row : rows) kinds.emplace_back(name(row.entry.kind));
   CHECK(kinds == std::vector<std::string>{"complete", "phase", "phase", "file"});
   CHECK(rows.at(1).entry.phase == 3);
   CHECK(rows.at(2).entry.before == 1000);
@@ -78,8 +78,8 @@ TEST_CASE("a completed canary may become stable, and is closed as promoted") {
   CHECK(house.model().rollout.phase == 1);
   CHECK(house.plane.weight() == 1000);
   house.run_until([&] {
-    return house.history().front().entry.kind == "promoted" ||
-           house.history().at(1).entry.kind == "promoted";
+    return house.history().front().entry.kind == config::EntryKind::promoted ||
+           house.history().at(1).entry.kind == config::EntryKind::promoted;
   });
   house.crash();
   House again(dir);

@@ -31,7 +31,7 @@ void end_request(House& house) {
 
 std::vector<std::string> kinds(House& house) {
   std::vector<std::string> kinds;
-  for (const auto& row : house.history()) kinds.insert(kinds.begin(), row.entry.kind);
+  for (const auto& row : house.history()) kinds.emplace(kinds.begin(), name(row.entry.kind));
   return kinds;
 }
 
@@ -53,7 +53,8 @@ TEST_CASE("a rollback is proved step by step, watched, and each step is in the h
   tick_until(house, [&] { return proof(house) == rollout::ProofStep::watching; });
   CHECK(house.plane.ended.empty());
   CHECK(house.asked == 1);
-  CHECK_THAT(house.row("verified")->entry.reason, Catch::Contains(R"({"model":"m_v1"})"));
+  CHECK_THAT(house.row(config::EntryKind::verified)->entry.reason,
+             Catch::Contains(R"({"model":"m_v1"})"));
   house.observe("m_v1", 100, false);
   tick_until(house, [&] { return proof(house) == rollout::ProofStep::none; });
   CHECK(kinds(house) ==
@@ -78,7 +79,7 @@ TEST_CASE("what does not end within the drain time is closed, and counted") {
   end_request(house);
   tick_until(house, [&] { return proof(house) == rollout::ProofStep::watching; });
   CHECK(house.plane.ended.size() == 1);
-  CHECK_THAT(house.row("drained")->entry.reason,
+  CHECK_THAT(house.row(config::EntryKind::drained)->entry.reason,
              Catch::Contains("2 requests to m_v2 were still in flight") &&
                  Catch::Contains("and were closed"));
 }
@@ -92,7 +93,7 @@ TEST_CASE("a listener that answers otherwise is asked again, and then called unv
   house.rollback();
   tick_until(house, [&] { return proof(house) == rollout::ProofStep::watching; });
   CHECK(house.asked > 5);
-  const auto row = house.row("unverified");
+  const auto row = house.row(config::EntryKind::unverified);
   REQUIRE(row);
   CHECK_THAT(row->entry.reason, Catch::Contains("connect: refused"));
 }
@@ -106,13 +107,13 @@ TEST_CASE("a proof goes on after a crash, and a raise ends it") {
     begin_request(house);
     house.rollback();
     house.run_until([&] { return proof(house) == rollout::ProofStep::draining; });
-    REQUIRE(house.row("in_force"));
+    REQUIRE(house.row(config::EntryKind::in_force));
     house.crash();
   }
   House house(dir);
   house.start();
   tick_until(house, [&] { return proof(house) == rollout::ProofStep::watching; });
-  CHECK(house.row("verified"));
+  CHECK(house.row(config::EntryKind::verified));
   CHECK(house.resume().status == 200);
   CHECK(proof(house) == rollout::ProofStep::none);
   CHECK(house.effective() == 1000);
@@ -129,7 +130,7 @@ TEST_CASE("what was not delivered before a stop is handed over at the next start
     house.run_until([&] { return house.notifier.sent.size() >= 2; });
     id = house.notifier.sent[1].id;
     REQUIRE(house.notifier.sent[1].body == "rollback rollback");
-    house.row("rollback");  // read after what was committed before
+    house.row(config::EntryKind::rollback);  // read after what was committed before
     house.journal->settle(house.notifier.sent[0].id, "fake");
   }
   House house(dir);

@@ -131,7 +131,7 @@ TEST_CASE("raising the file while latched is accepted, recorded once, and change
   CHECK(house.model().weight.file == 5000);
   CHECK_THAT(house.model().last_refusal, Catch::Contains("10% -> 50%"));
   CHECK(house.controller->refusals()[0].count == 1);
-  CHECK(house.history()[0].entry.kind == "refused");
+  CHECK(house.history()[0].entry.kind == config::EntryKind::refused);
   house.run_until([&] { return house.model().durable; });
   house.crash();
   House again(dir);
@@ -139,7 +139,7 @@ TEST_CASE("raising the file while latched is accepted, recorded once, and change
   CHECK(again.effective() == 0);
   CHECK(again.controller->refusals().empty());
   int refused = 0;
-  for (const auto& row : again.history()) refused += row.entry.kind == "refused";
+  for (const auto& row : again.history()) refused += row.entry.kind == config::EntryKind::refused;
   CHECK(refused == 1);
 }
 

@@ -68,7 +68,7 @@ TEST_CASE("a lowering that was published but never committed survives kill -9") 
   CHECK(third.effective() == 0);
   // The database learns what the latch file knew, in the words of the decision.
   const auto row = third.history()[0];
-  CHECK(row.entry.kind != "recovered");
+  CHECK(row.entry.kind != config::EntryKind::recovered);
   CHECK(row.entry.actor == "alice");
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("lost state latches every canary until somebody resumes") {
   CHECK(again.effective() == 0);
   CHECK(again.model().rollout.latched);
   CHECK_THAT(again.model().rollout.reason, Catch::StartsWith("state_lost"));
-  CHECK(again.history().back().entry.kind == "state_lost");
+  CHECK(again.history().back().entry.kind == config::EntryKind::state_lost);
   CHECK(again.resume().status == 200);
   CHECK(again.effective() == 1000);
 }
@@ -174,7 +174,7 @@ TEST_CASE("a higher attempt in the file opens the latch, also over a restart") {
     House again(dir);
     again.start();
     CHECK(again.effective() == 1000);
-    CHECK(again.history()[0].entry.kind == "attempt");
+    CHECK(again.history()[0].entry.kind == config::EntryKind::attempt);
   }
 }
 

@@ -122,7 +122,7 @@ TEST_CASE("random lives: the history explains every change of the weight") {
   REQUIRE_FALSE(rows.empty());
   CHECK(rows.front().entry.after == house.effective());
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
-    CAPTURE(i, rows[i].entry.kind);
+    CAPTURE(i, name(rows[i].entry.kind));
     CHECK(rows[i].entry.before == rows[i + 1].entry.after);
     CHECK_FALSE(rows[i].entry.reason.empty());
   }

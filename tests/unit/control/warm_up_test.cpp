@@ -45,7 +45,7 @@ TEST_CASE("the first requests of a canary are counted, and judge nothing") {
       [&] { return house.model().criteria.at(0).verdict == analysis::Verdict::success; });
   CHECK(house.model().criteria.at(0).samples == 30);
   house.fail_canary();
-  CHECK(house.row("rollback"));
+  CHECK(house.row(config::EntryKind::rollback));
 }
 
 TEST_CASE("a warm-up ends when both its requests and its time are there") {

@@ -18,7 +18,7 @@ inline notify::Notice rollback_notice() {
   notice.model = "comp-critic";
   notice.stable = "comp-critic_v1";
   notice.canary = "comp-critic_v2";
-  notice.decision = "rollback";
+  notice.decision = config::EntryKind::rollback;
   notice.trigger = "error_rate";
   notice.mode = "immediate";
   notice.actor = "gateway";
@@ -35,7 +35,7 @@ inline notify::Notice notice_of(config::NoticeKind kind, const std::string& deci
                                 const std::string& reason) {
   notify::Notice notice = rollback_notice();
   notice.kind = kind;
-  notice.decision = decision;
+  notice.decision = config::parse_entry_kind(decision);
   notice.reason = reason;
   notice.trigger.clear();
   notice.mode.clear();

@@ -48,7 +48,7 @@ void check_refused(const Decision& decision, const State& state) {
   CHECK(decision.refused);
   CHECK(decision.next == state);
   REQUIRE(decision.entry);
-  CHECK(decision.entry->kind == "refused");
+  CHECK(decision.entry->kind == config::EntryKind::refused);
   CHECK(decision.entry->before == decision.entry->after);
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("a failure reading takes the weight to 0, latches, and carries its num
   CHECK(decision.next.since == now + 5s);
   CHECK(decision.trigger == "error_rate");
   REQUIRE(decision.entry);
-  CHECK(decision.entry->kind == "rollback");
+  CHECK(decision.entry->kind == config::EntryKind::rollback);
   CHECK(decision.entry->actor == "gateway");
   CHECK(decision.entry->before == 1000);
   CHECK(decision.entry->after == 0);
@@ -96,7 +96,7 @@ TEST_CASE("a flag at 0 takes the weight away without a latch, and raising it giv
   const Decision down = advance({}, running, 5000, SetFlag{0, alice}, now);
   CHECK_FALSE(down.next.latched);
   CHECK(down.next.status == Status::idle);
-  CHECK(down.entry->kind == "flag");
+  CHECK(down.entry->kind == config::EntryKind::flag);
   CHECK(down.entry->actor == "alice");
   CHECK(down.entry->reason == "flag set to 0% by alice: trying v2");
   CHECK(down.entry->before == 5000);
@@ -144,7 +144,7 @@ TEST_CASE("resume opens the latch, and is refused where there is none") {
   CHECK_FALSE(decision.next.latched);
   CHECK(decision.next.cap == full_weight);
   CHECK(decision.next.status == Status::running);
-  CHECK(decision.entry->kind == "resume");
+  CHECK(decision.entry->kind == config::EntryKind::resume);
   CHECK(decision.entry->reason == "resumed by bob: fixed in build 7");
   CHECK(decision.entry->after == 1000);
   check_refused(advance({}, fresh(), 1000, Resume{alice}, now), fresh());
@@ -154,7 +154,7 @@ TEST_CASE("an operator's rollback latches, also at weight 0, and only once") {
   const Decision decision = advance({}, fresh(), 0, Rollback{alice}, now);
   CHECK(decision.next.latched);
   CHECK(decision.trigger == "operator");
-  CHECK(decision.entry->kind == "rollback");
+  CHECK(decision.entry->kind == config::EntryKind::rollback);
   check_refused(advance({}, decision.next, 0, Rollback{alice}, now), decision.next);
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("a higher attempt in the file opens the latch, a lower or equal one do
   const Decision higher = advance({}, latched(), 1000, FileChanged{1000, 2}, now);
   CHECK_FALSE(higher.next.latched);
   CHECK(higher.next.attempt == 2);
-  CHECK(higher.entry->kind == "attempt");
+  CHECK(higher.entry->kind == config::EntryKind::attempt);
   CHECK(higher.entry->before == 0);
   CHECK(higher.entry->after == 1000);
 
@@ -181,7 +181,7 @@ TEST_CASE("raising the file while latched is recorded as refused, lowering it as
   CHECK_THAT(raised.entry->reason, Catch::StartsWith("rollout_percentage 10% -> 50% in the file"));
   const Decision lowered = advance({}, latched(), 1000, FileChanged{0, 1}, now);
   CHECK_FALSE(lowered.refused);
-  CHECK(lowered.entry->kind == "file");
+  CHECK(lowered.entry->kind == config::EntryKind::file);
   CHECK(lowered.next.latched);
 }
 
@@ -190,7 +190,7 @@ TEST_CASE("the file at 0 is an operator's rollback without a latch") {
   const Decision decision = advance({}, running, 5000, FileChanged{0, 1}, now + 1s);
   CHECK_FALSE(decision.next.latched);
   CHECK(decision.next.status == Status::idle);
-  CHECK(decision.entry->kind == "file");
+  CHECK(decision.entry->kind == config::EntryKind::file);
   CHECK(decision.entry->reason == "rollout_percentage 50% -> 0% in the file");
   CHECK(advance({}, decision.next, 0, FileChanged{100, 1}, now).next.status == Status::running);
 }
@@ -198,7 +198,7 @@ TEST_CASE("the file at 0 is an operator's rollback without a latch") {
 TEST_CASE("lost state latches") {
   const Decision decision = advance({}, fresh(), 1000, StateLost{"state.db was corrupt"}, now);
   CHECK(decision.next.latched);
-  CHECK(decision.entry->kind == "state_lost");
+  CHECK(decision.entry->kind == config::EntryKind::state_lost);
   CHECK(decision.next.reason == "state_lost: state.db was corrupt");
 }
 

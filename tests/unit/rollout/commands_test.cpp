@@ -34,7 +34,7 @@ TEST_CASE("a resume ends the pause and leaves the latch that closed since") {
     CHECK_FALSE(life.state.paused);
     CHECK(life.effective() == 0);
     CHECK(life.state.reason == why);
-    CHECK(first.entry->kind == "resume");
+    CHECK(first.entry->kind == config::EntryKind::resume);
     CHECK(first.entry->harmless);
     CHECK(says(first, "stays rolled back"));
     CHECK(says(first, "`canary-gateway resume m --reason ...` or"));

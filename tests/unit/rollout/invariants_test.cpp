@@ -89,7 +89,7 @@ TEST_CASE("over random streams of events the latch holds and every change is rec
       if (!(decision.next == state) || before.effective != after.effective) {
         REQUIRE(decision.entry.has_value());
         REQUIRE_FALSE(decision.entry->reason.empty());
-        REQUIRE_FALSE(decision.entry->kind.empty());
+        REQUIRE(decision.entry->kind != EntryKind::unknown);
         REQUIRE(decision.entry->before == before.effective);
         REQUIRE(decision.entry->after == after.effective);
       }

@@ -48,7 +48,7 @@ TEST_CASE("a trigger goes down the ladder rung by rung, and is latched at its en
   const Decision begun = life.tick(1s, failure());
   CHECK(begun.trigger == "error_rate");
   CHECK(begun.mode == Mode::gradual);
-  CHECK(begun.entry->kind == "rollback");
+  CHECK(begun.entry->kind == config::EntryKind::rollback);
   CHECK(life.effective() == 5000);
   CHECK(life.state.status == Status::rolling_back);
   CHECK(weigh(10000, life.state).limited_by == Weight::Limit::cap);
@@ -58,7 +58,7 @@ TEST_CASE("a trigger goes down the ladder rung by rung, and is latched at its en
     CHECK_FALSE(life.tick(29s, failure()).entry);  // its own trigger brought it here
     const Decision step = life.tick(1s, failure());
     REQUIRE(step.entry);
-    CHECK(step.entry->kind == "rung");
+    CHECK(step.entry->kind == config::EntryKind::rung);
     CHECK(step.trigger.empty());
     CHECK(life.effective() == next);
   }
@@ -102,7 +102,7 @@ TEST_CASE("on the ladder it goes straight to 0 when it gets worse") {
     CHECK(life.state.latched == c.straight);
     CHECK(step.entry.has_value() == c.straight);
     if (!c.straight) continue;
-    CHECK(step.entry->kind == "rung");
+    CHECK(step.entry->kind == config::EntryKind::rung);
     CHECK(step.entry->reading->criterion == c.reading.criterion);
     CHECK(life.state.rollbacks == 1);
   }
@@ -114,18 +114,18 @@ TEST_CASE("a rung does not end while stable cannot take more load, and says so o
   const std::vector<Reading> slow{named("latency_p95", Verdict::inconclusive, 0.25)};
   const Decision waits = rung_tick(life, 30s, {failure()}, slow);
   REQUIRE(waits.entry);
-  CHECK(waits.entry->kind == "rung_held");
+  CHECK(waits.entry->kind == config::EntryKind::rung_held);
   CHECK(waits.entry->reason.find("stable cannot take more load") != std::string::npos);
   CHECK_FALSE(rung_tick(life, 30s, {failure()}, slow).entry);
   CHECK(life.effective() == 5000);
   const Decision goes_on =
       rung_tick(life, 1s, {failure()}, {named("latency_p95", Verdict::success, 0.1)});
-  CHECK(goes_on.entry->kind == "rung");
+  CHECK(goes_on.entry->kind == config::EntryKind::rung);
   CHECK(life.effective() == 2500);
   // Nobody knows: the canary's users are better off with stable.
   Reading unknown = named("latency_p95", Verdict::inconclusive);
   unknown.enough = false;
-  CHECK(rung_tick(life, 30s, {failure()}, {unknown}).entry->kind == "rung");
+  CHECK(rung_tick(life, 30s, {failure()}, {unknown}).entry->kind == config::EntryKind::rung);
 }
 
 TEST_CASE("a person or a critical bug takes a ladder to its end at once") {
@@ -134,7 +134,7 @@ TEST_CASE("a person or a critical bug takes a ladder to its end at once") {
     life.tick(1s, failure());
     const Decision step = life(event);
     CHECK(step.trigger.empty());  // the rollback began before
-    CHECK(step.entry->kind == "rung");
+    CHECK(step.entry->kind == config::EntryKind::rung);
     CHECK(life.state.latched);
   }
   Life life = at_full();

@@ -83,7 +83,7 @@ void check_step(const Life& before, const Event& event, const Decision& decision
   }
   const auto* measured = std::get_if<Measured>(&event);
   if (measured && after.effective() > before.effective()) {
-    REQUIRE(decision.entry->kind == "phase");
+    REQUIRE(decision.entry->kind == config::EntryKind::phase);
     REQUIRE_FALSE(was.paused);
     REQUIRE(was.spent + measured->elapsed >= before.rules.plan->phases[was.phase - 1].hold);
   }

@@ -17,7 +17,7 @@ TEST_CASE("a plan is walked phase by phase, each ended by its hold and its numbe
   CHECK_FALSE(life.tick(9s).entry);
   const Decision step = life.tick(1s);
   REQUIRE(step.entry);
-  CHECK(step.entry->kind == "phase");
+  CHECK(step.entry->kind == config::EntryKind::phase);
   CHECK(step.entry->before == 1000);
   CHECK(step.entry->after == 5000);
   CHECK(step.entry->phase == 2);
@@ -29,7 +29,7 @@ TEST_CASE("a plan is walked phase by phase, each ended by its hold and its numbe
   CHECK(life.state.status == Status::running);
   const Decision done = life.tick(30s);
   REQUIRE(done.entry);
-  CHECK(done.entry->kind == "complete");
+  CHECK(done.entry->kind == config::EntryKind::complete);
   CHECK(life.state.status == Status::complete);
   CHECK(life.effective() == 10000);
   CHECK_FALSE(life.tick(100s).entry);
@@ -66,14 +66,14 @@ TEST_CASE("while the canary is warming up no phase's time passes, and none ends"
   CHECK(life.state.judged == 4s);
   life.rules.plan->on_insufficient_data = config::Plan::OnInsufficientData::rollback;
   CHECK_FALSE(warming(100s).entry);
-  CHECK(life.tick(6s).entry->kind == "phase");
+  CHECK(life.tick(6s).entry->kind == config::EntryKind::phase);
 }
 
 TEST_CASE("a rollback down the ladder waits for no warm-up") {
   Life life;
   life.rules.rollback.mode = Mode::gradual;
   life.tick(10s);
-  REQUIRE(life.tick(1s, failure()).entry->kind == "rollback");
+  REQUIRE(life.tick(1s, failure()).entry->kind == config::EntryKind::rollback);
   const BasisPoints rung = life.effective();
   life(Measured{{starved()}, life.rules.rollback.rung_hold, {success()}, true});
   CHECK(life.effective() < rung);
@@ -84,13 +84,13 @@ TEST_CASE("a hold that has passed with an unclear criterion is held until it is 
   life.tick(9s);
   const Decision held = life.tick(5s, unclear());
   REQUIRE(held.entry);
-  CHECK(held.entry->kind == "held");
+  CHECK(held.entry->kind == config::EntryKind::held);
   REQUIRE(held.entry->reading);
   CHECK(held.entry->reading->samples == 1000);
   CHECK(life.state.status == Status::held);
   CHECK(life.effective() == 1000);
   CHECK_FALSE(life.tick(5s, unclear()).entry);
-  CHECK(life.tick(1s).entry->kind == "phase");
+  CHECK(life.tick(1s).entry->kind == config::EntryKind::phase);
 }
 
 TEST_CASE("without enough traffic a phase holds, advances or rolls back, as the plan says") {
@@ -121,8 +121,8 @@ TEST_CASE("a lull at the end of a hold that was judged is no lack of data") {
   life(Pause{alice});
   life(Resume{alice});
   life.state.judged = life.state.spent = 10s;
-  CHECK(life.tick(1s, starved()).entry->kind == "held");
-  CHECK(life.tick(1s).entry->kind == "phase");
+  CHECK(life.tick(1s, starved()).entry->kind == config::EntryKind::held);
+  CHECK(life.tick(1s).entry->kind == config::EntryKind::phase);
 }
 
 TEST_CASE("a manual plan waits at a gate for promote") {
@@ -130,13 +130,13 @@ TEST_CASE("a manual plan waits at a gate for promote") {
   life.rules.plan->advance = config::Plan::Advance::manual;
   const Decision gate = life.tick(10s);
   REQUIRE(gate.entry);
-  CHECK(gate.entry->kind == "gate");
+  CHECK(gate.entry->kind == config::EntryKind::gate);
   CHECK(life.state.status == Status::gate);
   CHECK(life.effective() == 1000);
   CHECK_FALSE(life.tick(10s).entry);
   const Decision promoted = life(Promote{alice});
   REQUIRE(promoted.entry);
-  CHECK(promoted.entry->kind == "promote");
+  CHECK(promoted.entry->kind == config::EntryKind::promote);
   CHECK(promoted.entry->actor == "alice");
   CHECK(life.effective() == 5000);
   CHECK(life.state.phase == 2);
@@ -149,7 +149,7 @@ TEST_CASE("promote ends the present phase, no more, and nothing where there is n
   CHECK(life.state.phase == 2);
   life(promote);
   CHECK(life.effective() == 10000);
-  CHECK(life(promote).entry->kind == "complete");
+  CHECK(life(promote).entry->kind == config::EntryKind::complete);
   CHECK(life(promote).refused);
   life(Rollback{alice});
   CHECK(life(promote).refused);
@@ -196,11 +196,11 @@ TEST_CASE("a complaint that is no trigger is recorded and changes nothing") {
   Life life;
   const State before = life.state;
   const Decision minor = life(Complaint{alice, false});
-  CHECK(minor.entry->kind == "complaint");
+  CHECK(minor.entry->kind == config::EntryKind::complaint);
   CHECK(minor.trigger.empty());
   CHECK(life.effective() == 1000);
   life.rules.critical_bug = false;
-  CHECK(life(Complaint{alice, true}).entry->kind == "complaint");
+  CHECK(life(Complaint{alice, true}).entry->kind == config::EntryKind::complaint);
   CHECK(life.state.phase == before.phase);
   CHECK_FALSE(life.state.latched);
 }
@@ -270,7 +270,7 @@ TEST_CASE(
   CHECK(life.effective() == 10000);
   life.rules = plan;
   const Decision back = life.put_file(10000);
-  CHECK(back.entry->kind == "plan");
+  CHECK(back.entry->kind == config::EntryKind::plan);
   CHECK(life.effective() == 1000);
 }
 
@@ -280,7 +280,7 @@ TEST_CASE("a completed canary that is named stable is promoted, an unfinished on
   for (int i = 0; i < 3; ++i) life(Promote{alice, true});
   const Decision named = life(NamedStable{});
   REQUIRE(named.entry);
-  CHECK(named.entry->kind == "promoted");
+  CHECK(named.entry->kind == config::EntryKind::promoted);
   CHECK(life.state.status == Status::complete);
   CHECK_FALSE(life(NamedStable{}).entry);
 }

@@ -60,11 +60,11 @@ TEST_CASE("a proof goes step by step, each in the history, and ends with the wat
   CHECK_FALSE(proved(life, ProofStep::draining).entry);  // not its turn
   const struct {
     ProofStep step;
-    const char* kind;
+    EntryKind kind;
     ProofStep next;
-  } steps[] = {{ProofStep::publishing, "in_force", ProofStep::draining},
-               {ProofStep::draining, "drained", ProofStep::asking},
-               {ProofStep::asking, "verified", ProofStep::watching}};
+  } steps[] = {{ProofStep::publishing, EntryKind::in_force, ProofStep::draining},
+               {ProofStep::draining, EntryKind::drained, ProofStep::asking},
+               {ProofStep::asking, EntryKind::verified, ProofStep::watching}};
   for (const auto& s : steps) {
     const Decision decision = proved(life, s.step);
     REQUIRE(decision.entry);
@@ -77,7 +77,7 @@ TEST_CASE("a proof goes step by step, each in the history, and ends with the wat
   CHECK_FALSE(life(Watched{{success()}, 14min}).entry);
   const Decision over = life(Watched{{success()}, 1min});
   REQUIRE(over.entry);
-  CHECK(over.entry->kind == "watched");
+  CHECK(over.entry->kind == config::EntryKind::watched);
   CHECK(over.entry->reason == "stable watched for 15m: error rate 1% (10 of 1000 requests in 1m)");
   CHECK(life.state.proof == ProofStep::none);
   CHECK_FALSE(life(Watched{{success()}, 1min}).entry);
@@ -87,7 +87,7 @@ TEST_CASE("a version that does not say so over the wire is unverified, and watch
   Life life = rolled_back();
   proved(life, ProofStep::publishing);
   proved(life, ProofStep::draining);
-  CHECK(proved(life, ProofStep::asking, false).entry->kind == "unverified");
+  CHECK(proved(life, ProofStep::asking, false).entry->kind == config::EntryKind::unverified);
   CHECK(life.state.proof == ProofStep::watching);
 }
 
@@ -95,12 +95,12 @@ TEST_CASE("the watch says when stable fails, when it is well again, and how it e
   Life life = rolled_back();
   for (const auto step : {ProofStep::publishing, ProofStep::draining, ProofStep::asking})
     proved(life, step);
-  CHECK(life(Watched{{failure()}, 1s}).entry->kind == "watch");
+  CHECK(life(Watched{{failure()}, 1s}).entry->kind == config::EntryKind::watch);
   CHECK_FALSE(life(Watched{{failure()}, 1s}).entry);
-  CHECK(life(Watched{{success()}, 1s}).entry->kind == "watch");
+  CHECK(life(Watched{{success()}, 1s}).entry->kind == config::EntryKind::watch);
   life(Watched{{failure()}, 1s});
   const Decision over = life(Watched{{failure()}, 15min});
-  CHECK(over.entry->kind == "watched");
+  CHECK(over.entry->kind == config::EntryKind::watched);
   CHECK(over.entry->reason.find("FAILING") != std::string::npos);
 }
 
@@ -119,12 +119,12 @@ TEST_CASE("after a plan's last percentage two reminders come, over completion an
   life(Resume{alice});
   life.put_file(0);
   life.put_file(10000);
-  CHECK(life.tick(10s).entry->kind == "complete");
+  CHECK(life.tick(10s).entry->kind == config::EntryKind::complete);
   CHECK(life.state.stable_for == 10s);
   CHECK_FALSE(life.tick(19s).entry);
   const Decision retire = life.tick(1s);
   REQUIRE(retire.entry);
-  CHECK(retire.entry->kind == "reminder");
+  CHECK(retire.entry->kind == config::EntryKind::reminder);
   CHECK(retire.entry->reason.find("may be retired") != std::string::npos);
   CHECK_FALSE(life.tick(1s).entry);
   life(NamedStable{});

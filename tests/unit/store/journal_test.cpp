@@ -39,7 +39,7 @@ HistoryRow row(const std::string& model, const std::string& reason) {
   made.canary = model + "_v2";
   made.time = base::WallTime(std::chrono::seconds(1'800'000'000));
   made.generation = 7;
-  made.entry.kind = "flag";
+  made.entry.kind = config::EntryKind::flag;
   made.entry.actor = "alice";
   made.entry.reason = reason;
   made.entry.before = 1000;
@@ -120,7 +120,7 @@ TEST_CASE("the history comes newest first, of one model or of all") {
   const TempDir dir;
   auto opened = open(dir.path());
   HistoryRow rollback = row("m", "one");
-  rollback.entry.kind = "rollback";
+  rollback.entry.kind = config::EntryKind::rollback;
   rollback.entry.reading = analysis::Reading{
       "error_rate", analysis::Verdict::failure, 0.042, 0.001, 0.005, 1000, "error rate 4.2%"};
   REQUIRE(commit(*opened.journal, state(), rollback).has_value());
@@ -137,7 +137,7 @@ TEST_CASE("the history comes newest first, of one model or of all") {
   const auto of_m = history(*opened.journal, "m", 10);
   REQUIRE(of_m.size() == 2);
   const HistoryRow& oldest = of_m[1];
-  CHECK(oldest.entry.kind == "rollback");
+  CHECK(oldest.entry.kind == config::EntryKind::rollback);
   CHECK(oldest.time == rollback.time);
   CHECK(oldest.generation == 7);
   CHECK(oldest.entry.before == 1000);
@@ -211,7 +211,8 @@ TEST_CASE("the history is bounded: what decided nothing goes first, and only the
     std::promise<std::size_t> found;
     opened->journal->history("m", 100'000, [&](const auto& rows) {
       const auto kept = std::count_if(rows->begin(), rows->end(), [&](const auto& each) {
-        return each.entry.kind == (harmless ? "complaint" : "flag");
+        return each.entry.kind ==
+               (harmless ? config::EntryKind::complaint : config::EntryKind::flag);
       });
       found.set_value(static_cast<std::size_t>(kept));
     });
@@ -220,7 +221,7 @@ TEST_CASE("the history is bounded: what decided nothing goes first, and only the
   write(100, false);
   for (int i = 0; i < 1000; ++i) {
     HistoryRow entry = row("m", "noise");
-    entry.entry.kind = "complaint";
+    entry.entry.kind = config::EntryKind::complaint;
     entry.entry.harmless = true;
     opened->journal->commit({state(), entry, {}}, true, nullptr);
   }
