@@ -86,10 +86,9 @@ class ResponseParser {
     if (!never_has_body) head_.content_length = framing.length;
     if (never_has_body || to_head || head_.status == 304) {
       head_.framing = Framing::none;
-      // Nothing tells where such an answer ends but the rule that it has no body. A sender that is
-      // wrong about the rule sends one, after a moment even; only a length of 0 says that it has
-      // none: docs/decisions/0020-announced-bodies.md.
-      if (framing.lengths == 0 || framing.length != 0) head_.keep_alive = false;
+      // Nothing tells where such an answer ends but the rule that it has no body, and a sender that
+      // is wrong about the rule sends one, after a moment even: docs/decisions/0020.
+      head_.keep_alive = false;
     } else if (framing.codings != 0) {
       head_.framing = Framing::chunked;
     } else if (framing.lengths != 0) {

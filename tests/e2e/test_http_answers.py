@@ -1,6 +1,7 @@
 """What an upstream answers, and what the client gets of it: each row says the status and body that
 arrive, how they end, whom it is charged to, and whether the upstream's connection is used again."""
 
+import contextlib
 import threading
 
 import pytest
@@ -140,12 +141,13 @@ STAYS = {
     "close_listed": (b"GET", answer(b"HTTP/1.1 200 OK", TWO, b"Connection: x, CLOSE"), 200, b"ok",
                      False),
     "205": (b"GET", answer(b"HTTP/1.1 205 R"), 205, b"ok", True),
-    "204_length_0": (b"GET", b"HTTP/1.1 204 N\r\nContent-Length: 0\r\n\r\n", 204, b"", True),
-    "head_length_0": (b"HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, b"", True),
-    # a body announced, sent or not, or nothing said: such a connection is not used again
+    # without a body by rule, whatever is announced or sent: such a connection is not used again
+    "204_length_0": (b"GET", b"HTTP/1.1 204 N\r\nContent-Length: 0\r\n\r\n", 204, b"", False),
+    "head_length_0": (b"HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, b"", False),
     "204": (b"GET", b"HTTP/1.1 204 N\r\n\r\n", 204, b"", False),
     "304": (b"GET", b"HTTP/1.1 304 N\r\nETag: \"x\"\r\n\r\n", 304, b"", False),
     "head": (b"HEAD", b"HTTP/1.1 200 OK\r\n\r\n", 200, b"", False),
+    "304_length_0": (b"GET", b"HTTP/1.1 304 N\r\nContent-Length: 0\r\n\r\n", 304, b"", False),
     "204_body": (b"GET", answer(b"HTTP/1.1 204 N"), 204, b"", False),
     "204_length": (b"GET", answer(b"HTTP/1.1 204 N", body=b""), 204, b"", False),
     "204_chunked": (b"GET", b"HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n" +
@@ -168,6 +170,15 @@ STAYS = {
     "102_103": (b"GET", b"HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\nLink: </x>\r\n\r\n" + FINE, 200,
                 b"ok", True),
     "199": (b"GET", b"HTTP/1.1 199 X\r\nX: y\r\n\r\n" + FINE, 200, b"ok", True),
+}
+
+WITHOUT_BODY = {  # by rule; each says that nothing follows, and something does
+    "head": (b"HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    "head, nothing said": (b"HEAD", b"HTTP/1.1 200 OK\r\n\r\n"),
+    "head, a length": (b"HEAD", FINE[:-2]),
+    "head, chunks": (b"HEAD", CHUNKED),
+    "204": (b"GET", b"HTTP/1.1 204 N\r\nContent-Length: 0\r\n\r\n"),
+    "304": (b"GET", b"HTTP/1.1 304 N\r\nContent-Length: 0\r\n\r\n"),
 }
 
 # -- Bodies that break off: never ended cleanly
@@ -210,6 +221,14 @@ def bench(tmp_path_factory):
     bench = Bench(tmp_path_factory.mktemp("answers"))
     yield bench
     bench.serves_on()
+    bench.close()
+
+
+@pytest.fixture
+def unsuspecting(tmp_path):
+    """A gateway that has not seen unasked bytes yet: connections are used again."""
+    bench = Bench(tmp_path)
+    yield bench
     bench.close()
 
 
@@ -277,6 +296,45 @@ def test_a_sound_answer_arrives_and_its_connection_is_used_again_only_if_it_is_c
         assert client.buffer == b""
     assert (seen[1].connection is seen[0].connection) == reused
     bench.charge(ok=2)
+
+
+@pytest.mark.parametrize("when", ["with the head", "before the next request", "behind it"])
+@pytest.mark.parametrize("name", WITHOUT_BODY)
+def test_a_late_body_is_never_another_requests_answer(unsuspecting, name, when):
+    bench = unsuspecting
+    method, head = WITHOUT_BODY[name]
+    stray = answer(body=b"NO")
+    told, asked, sent = threading.Event(), threading.Event(), threading.Event()
+
+    def follow(exchange):
+        assert (told if when == "before the next request" else asked).wait(10)
+        with contextlib.suppress(OSError):  # nobody may be there any more to take it
+            exchange.send(stray)
+        sent.set()
+
+    def late(exchange):
+        together = when == "with the head"
+        exchange.send(head + (stray if together else b""))
+        if together:
+            sent.set()
+        else:  # beside the handler, so that the connection can take the next request
+            threading.Thread(target=follow, args=[exchange], daemon=True).start()
+
+    def after(exchange):
+        asked.set()
+        assert sent.wait(10)
+        exchange.send(FINE)
+
+    bench.answers.update({"/case": late, "/behind": after})
+    with bench.watching() as seen, bench.client() as client:
+        client.request(method.decode(), "/case")
+        client.read_body(client.read_head(), method.decode())
+        told.set()
+        assert when == "behind it" or sent.wait(10)
+        assert client.ask("GET", "/behind").body == b"ok"
+        assert client.ask("GET", "/after").body == b"ok"
+    assert seen[1].connection is not seen[0].connection
+    bench.charge(ok=3)
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])

@@ -149,10 +149,10 @@ TEST_CASE("Only an answer that says where it ends leaves its connection to the n
            {"HEAD, chunks", "HEAD / HTTP/1.1\r\nHost: gw\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false},
            {"HEAD, no length", "HEAD / HTTP/1.1\r\nHost: gw\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false},
            {"204", get("/"), "HTTP/1.1 204 No Content\r\n\r\n", false},
            {"204, no length", get("/"), "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
-            true},
+            false},
            {"304", get("/"), "HTTP/1.1 304 Not Modified\r\n\r\n", false},
            {"304, a length", get("/"), "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
             false}}));
