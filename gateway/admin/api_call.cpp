@@ -1,6 +1,7 @@
 #include "admin/api_call.hpp"
 
 #include "admin/operator_name.hpp"
+#include "base/percent.hpp"
 
 namespace canary::admin {
 namespace {
@@ -8,26 +9,14 @@ namespace {
 constexpr std::size_t max_name = 128;
 constexpr std::size_t max_reason = 1024;
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // nullopt for a `%` without two hexadecimal digits.
 std::optional<std::string> decode(std::string_view text) {
   std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
+  while (!text.empty()) {
+    const base::PercentChar next = base::decode_first(text);
+    if (text.front() == '%' && !next.is_code()) return std::nullopt;
+    out += next.value;
+    text.remove_prefix(next.length);
   }
   return out;
 }

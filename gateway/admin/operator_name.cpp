@@ -1,11 +1,9 @@
 #include "admin/operator_name.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "base/printable.hpp"
@@ -25,23 +23,6 @@ std::optional<CodePoints> decode(std::string_view text) {
     text.remove_prefix(length);
   }
   return out;
-}
-
-/// Characters that show nothing, or change how others are shown (Unicode 15: Cc, Cf, Zl, Zp,
-/// Default_Ignorable_Code_Point, private use, noncharacters, blanks that are no spaces).
-bool is_hidden(char32_t c) {
-  constexpr std::array<std::pair<char32_t, char32_t>, 28> ranges{{
-      {0x0000, 0x001F},   {0x007F, 0x009F},   {0x00AD, 0x00AD},   {0x034F, 0x034F},
-      {0x0600, 0x0605},   {0x061C, 0x061C},   {0x06DD, 0x06DD},   {0x070F, 0x070F},
-      {0x0890, 0x0891},   {0x08E2, 0x08E2},   {0x115F, 0x1160},   {0x17B4, 0x17B5},
-      {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},   {0x2060, 0x206F},
-      {0x2800, 0x2800},   {0x3164, 0x3164},   {0xE000, 0xF8FF},   {0xFDD0, 0xFDEF},
-      {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},   {0xFFF0, 0xFFFD},
-      {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}, {0xF0000, 0x10FFFF},
-  }};
-  for (const auto& [first, last] : ranges)
-    if (c >= first && c <= last) return true;
-  return (c & 0xFFFE) == 0xFFFE;
 }
 
 bool is_space(char32_t c) {
@@ -85,7 +66,7 @@ base::Result<std::string> operator_name(std::string_view name) {
   const auto points = decode(name);
   if (!points) return base::Error("'by' is not UTF-8");
   for (const char32_t c : *points) {
-    if (!is_hidden(c)) continue;
+    if (!base::is_hidden(c)) continue;
     char code[16];
     std::snprintf(code, sizeof code, "U+%04X", static_cast<unsigned>(c));
     return base::Error(std::string("'by' holds a character that shows nothing or moves others (") +
@@ -111,7 +92,7 @@ base::Result<std::string> operator_name(std::string_view name) {
 bool is_blank(std::string_view text) {
   const auto points = decode(text);
   return points && std::all_of(points->begin(), points->end(),
-                               [](char32_t c) { return is_space(c) || is_hidden(c); });
+                               [](char32_t c) { return is_space(c) || base::is_hidden(c); });
 }
 
 }  // namespace canary::admin

@@ -11,6 +11,9 @@ namespace canary::base {
 /// the controls C0, DEL and C1, separators of lines and paragraphs, marks and overrides of
 /// direction (Unicode Technical Report 36, 2.5), invisible characters and tags.
 bool is_control(char32_t character);
+/// Whether it shows nothing or changes how others are shown: the controls, and besides them what
+/// text may need (joiners of a script, selectors of a variant) but no name does.
+bool is_hidden(char32_t character);
 
 /// The length of the valid UTF-8 sequence at the front of `text` (RFC 3629), or 0.
 std::size_t utf8_length(std::string_view text);

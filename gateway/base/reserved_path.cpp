@@ -2,17 +2,11 @@
 
 #include <string>
 
+#include "base/percent.hpp"
 #include "base/text.hpp"
 
 namespace canary::base {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// What separates besides a slash. Servers differ in whether a backslash and an encoded slash do.
 struct Slashes {
@@ -24,17 +18,11 @@ constexpr char encoded_slash = '\x01';  // no path holds it: control characters 
 bool decode(std::string& path) {
   std::size_t out = 0;
   bool any = false;
-  for (std::size_t i = 0; i < path.size(); ++i, ++out) {
-    const bool encoded = path[i] == '%' && i + 2 < path.size() && hex_value(path[i + 1]) >= 0 &&
-                         hex_value(path[i + 2]) >= 0;
-    if (!encoded) {
-      path[out] = path[i];
-      continue;
-    }
-    const int value = hex_value(path[i + 1]) * 16 + hex_value(path[i + 2]);
-    path[out] = value == '/' ? encoded_slash : static_cast<char>(value);
-    any = true;
-    i += 2;
+  for (std::string_view rest = path; !rest.empty();) {
+    const PercentChar next = decode_first(rest);
+    rest.remove_prefix(next.length);
+    path[out++] = next.is_code() && next.value == '/' ? encoded_slash : next.value;
+    any |= next.is_code();
   }
   path.resize(out);
   return any;
@@ -61,8 +49,7 @@ bool is_own_name(std::string_view segment) {
 /// the reading that leads closer to the root is taken: it finds whatever the others find.
 bool leads_to_own(std::string_view path, Slashes slashes) {
   const auto separates = [&](char c) {
-    return c == '/' || (slashes.backslash && c == '\\') ||
-           (slashes.encoded && c == encoded_slash);
+    return c == '/' || (slashes.backslash && c == '\\') || (slashes.encoded && c == encoded_slash);
   };
   std::size_t depth = 0;
   for (std::size_t begin = 0; begin <= path.size();) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/percent.hpp"
 #include "http/syntax.hpp"
 
 namespace canary::http {
@@ -41,12 +42,6 @@ constexpr std::uint32_t overhead_max = 16 << 10;
 constexpr std::uint8_t size_digits_max = 16;
 
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-constexpr int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  const char folded = static_cast<char>(c | 0x20);
-  return folded >= 'a' && folded <= 'f' ? folded - 'a' + 10 : -1;
-}
 
 }  // namespace
 
@@ -150,7 +145,7 @@ bool BodyReader::take(char c) {
 }
 
 bool BodyReader::take_size(char c) {
-  const int digit = hex_digit(c);
+  const int digit = base::hex_digit(c);
   if (digit < 0) return state_ == State::size && end_extension(c);
   if (digits_++ == size_digits_max || remaining_ > (max_length >> 4)) return false;
   remaining_ = remaining_ << 4 | static_cast<std::uint64_t>(digit);

@@ -2,9 +2,9 @@
 
 #include <bit>
 
+#include "base/percent.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
-#include "traffic/percent.hpp"
 
 namespace canary::traffic {
 namespace {
@@ -48,13 +48,13 @@ std::string_view without_quotes(std::string_view value) {
   return quoted ? value.substr(1, value.size() - 2) : value;
 }
 
-PercentChar decode_form(std::string_view text) {
-  return text.front() == '+' ? PercentChar{' ', 1} : decode_first(text);
+base::PercentChar decode_form(std::string_view text) {
+  return text.front() == '+' ? base::PercentChar{' ', 1} : base::decode_first(text);
 }
 
 bool same_decoded(std::string_view a, std::string_view b) {
   while (!a.empty() && !b.empty()) {
-    const PercentChar of_a = decode_form(a), of_b = decode_form(b);
+    const base::PercentChar of_a = decode_form(a), of_b = decode_form(b);
     if (of_a.value != of_b.value) return false;
     a.remove_prefix(of_a.length);
     b.remove_prefix(of_b.length);
@@ -130,7 +130,7 @@ std::string_view query_parameter(std::string_view query, std::string_view name,
   if (value.find_first_of("%+") == std::string_view::npos) return value;
   scratch.clear();
   while (!value.empty()) {
-    const PercentChar next = decode_form(value);
+    const base::PercentChar next = decode_form(value);
     scratch += next.value;
     value.remove_prefix(next.length);
   }

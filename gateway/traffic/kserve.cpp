@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "base/percent.hpp"
 #include "traffic/percent.hpp"
 
 namespace canary::traffic {
@@ -15,8 +16,8 @@ constexpr std::string_view versions = "/versions/";
 bool decodes_to(std::string_view encoded, std::string_view plain) {
   for (const char expected : plain) {
     if (encoded.empty()) return false;
-    const PercentChar next = decode_first(encoded);
-    if (next.value != expected || (next.value == '%' && next.length == 1)) return false;
+    const base::PercentChar next = base::decode_first(encoded);
+    if (next.value != expected || (next.value == '%' && !next.is_code())) return false;
     encoded.remove_prefix(next.length);
   }
   return encoded.empty();

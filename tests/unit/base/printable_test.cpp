@@ -44,6 +44,18 @@ TEST_CASE("nothing that a terminal obeys is shown") {
   CHECK(base::printable_lines("a\nb\x1b\n") == "a\nb?\n");
 }
 
+TEST_CASE("what a terminal obeys is hidden as well, and more is hidden than it obeys") {
+  for (char32_t c = 0; c <= 0x10FFFF; ++c)
+    if (base::is_control(c) && !base::is_hidden(c)) FAIL(static_cast<unsigned>(c));
+  for (const char32_t c :
+       {U'\u034F', U'\u115F', U'\u2800', U'\uE000', U'\uFE0F', U'\U0001FFFE', U'\U000F0000'}) {
+    CHECK(base::is_hidden(c));
+    CHECK_FALSE(base::is_control(c));
+  }
+  for (const char32_t c : {U'a', U' ', U'\u00E9', U'\u20AC', U'\U0001F424'})
+    CHECK_FALSE(base::is_hidden(c));
+}
+
 TEST_CASE("JSON carries such characters as escapes, so that a log on a terminal is safe as well") {
   CHECK(base::json_string("a\xc2\x9b") == R"("a\u009b")");
   CHECK(base::json_string("a\xe2\x80\xae") == R"("a\u202e")");
