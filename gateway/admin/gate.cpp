@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "admin/answer.hpp"
+#include "base/port.hpp"
 #include "base/text.hpp"
 #include "log/log.hpp"
 
@@ -18,8 +19,8 @@ bool is_probe(const net::HttpRequest& request) {
   return request.path == "/internal/healthz" || request.path == "/internal/readyz";
 }
 
-// `Host: name:port` in two, the port with its colon; without the dot that ends a full name. A port
-// that is no number leaves no host that could be ours.
+// `Host: name:port` in two, the port with its colon; without the dot that ends a full name. What is
+// no port leaves no host that could be ours.
 struct Authority {
   std::string host, port;
 };
@@ -29,7 +30,7 @@ Authority split(const std::string& text) {
   const bool has_port =
       colon != std::string::npos && (bracket == std::string::npos || bracket < colon);
   Authority out{text.substr(0, has_port ? colon : text.size()), has_port ? text.substr(colon) : ""};
-  if (out.port.find_first_not_of("0123456789", has_port ? 1 : 0) != std::string::npos) return {};
+  if (out.port.size() > 1 && base::parse_port(std::string_view(out.port).substr(1)) == 0) return {};
   if (out.host.size() > 1 && out.host.ends_with('.')) out.host.pop_back();
   return out;
 }

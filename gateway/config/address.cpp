@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/port.hpp"
 #include "base/text.hpp"
 #include "config/host.hpp"
 
@@ -61,9 +62,9 @@ base::Result<Authority> split_authority(std::string_view text) {
   const HostPort parts = split_host_port(text);
   if (auto problem = host_problem(parts.host); !problem.empty()) return base::Error(problem);
   if (!parts.port) return Authority{parts.host, {}};
-  const auto port = parse_decimal(*parts.port, 65535);
-  if (!port || *port == 0) return base::Error("a port 1..65535");
-  return Authority{parts.host, static_cast<std::uint16_t>(*port)};
+  const std::uint16_t port = base::parse_port(*parts.port);
+  if (port == 0) return base::Error("a port 1..65535");
+  return Authority{parts.host, port};
 }
 
 }  // namespace

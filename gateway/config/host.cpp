@@ -1,8 +1,8 @@
 #include "config/host.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/port.hpp"
 #include "base/text.hpp"
 #include "config/address.hpp"
 
@@ -99,11 +99,7 @@ base::Result<std::string> parse_authority(std::string_view text) {
     return base::Error(std::string(authority_rule) + "; " + problem);
   std::string out(base::without_final_dot(host));
   if (colon != std::string_view::npos) {
-    const std::string_view port = text.substr(colon + 1);
-    unsigned value = 0;
-    const auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), value);
-    if (code != std::errc() || end != port.data() + port.size() || port.front() == '0' ||
-        value > 65535)
+    if (base::parse_port(text.substr(colon + 1)) == 0)
       return base::Error(std::string(authority_rule) + " with a port 1..65535");
     out += text.substr(colon);
   }

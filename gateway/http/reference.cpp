@@ -1,5 +1,6 @@
 #include "http/reference.hpp"
 
+#include "base/port.hpp"
 #include "base/text.hpp"
 #include "http/target.hpp"
 
@@ -29,12 +30,10 @@ bool split_reference(std::string_view text, Reference& out) {
     authority.remove_prefix(at + 1);
   }
   Authority parts;
-  if (!split_authority(authority, parts)) return false;
+  if (!split_authority(authority, parts) || parts.port == "0") return false;
   out.scheme = scheme.substr(0, scheme.empty() ? 0 : scheme.size() - 1);
   out.host = parts.host;
-  out.port = 0;
-  for (const char digit : parts.port)
-    out.port = static_cast<std::uint16_t>(out.port * 10 + (digit - '0'));
+  out.port = base::parse_port(parts.port);
   out.rest = end == std::string_view::npos ? std::string_view{} : behind.substr(end);
   return true;
 }

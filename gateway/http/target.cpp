@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include "base/port.hpp"
 #include "base/text.hpp"
 #include "http/syntax.hpp"
 
@@ -12,9 +13,15 @@ constexpr std::string_view http_scheme = "http://";
 
 constexpr Refusal bad_target(std::string_view why) { return {400, "bad_request", why}; }
 
+// RFC 3986, 3.2.3: nothing behind the colon is the scheme's own port. 0 is one that nobody can
+// connect to, but it has one reading.
 bool is_port(std::string_view text) {
-  std::uint64_t port = 0;
-  return text.empty() || (text.size() <= 5 && parse_length(text, port) && port <= 65535);
+  return text.empty() || text == "0" || base::parse_port(text) != 0;
+}
+
+// RFC 3986, 3.2.2: a name is labels between dots, and only the last one may have a dot behind it.
+bool has_empty_label(std::string_view name) {
+  return name.starts_with('.') || name.find("..") != std::string_view::npos;
 }
 
 bool is_ipv6_literal(std::string_view text) {
@@ -46,7 +53,8 @@ bool split_authority(std::string_view text, Authority& out) {
   std::size_t size = 0;
   while (size != text.size() && is_host_char(text[size])) ++size;
   out = {text.substr(0, size), {}};
-  if (size == 0 || size == text.size()) return size != 0;
+  if (size == 0 || has_empty_label(out.host)) return false;
+  if (size == text.size()) return true;
   out.port = text.substr(size + 1);
   return text[size] == ':' && is_port(out.port);
 }

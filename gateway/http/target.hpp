@@ -25,9 +25,10 @@ struct Target {
 /// is not implemented: the gateway is no tunnel.
 Refusal split_target(std::string_view method, std::string_view target, Target& out);
 
-/// `host[:port]`: a name of letters, digits and `-._~`, an IPv4 address, or an IPv6 address in
-/// brackets. RFC 3986 would also allow sub-delims and percent-encoding; no real host has them, and
-/// `a,b` would read as two hosts behind us. False: it is none of these.
+/// `host[:port]`. The host: a name of letters, digits and `-._~` without empty labels (`.`,
+/// `a..b`), an IPv4 address, or an IPv6 address in brackets. The port: 0, one as in base/port.hpp,
+/// or nothing. RFC 3986 would also allow sub-delims and percent-encoding; no real host has them,
+/// and `a,b` would read as two hosts behind us. False: it is none of these.
 bool split_authority(std::string_view text, Authority& out);
 
 }  // namespace canary::http

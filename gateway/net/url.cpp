@@ -1,19 +1,9 @@
 #include "net/url.hpp"
 
-#include <charconv>
-
+#include "base/port.hpp"
 #include "base/text.hpp"
 
 namespace canary::net {
-namespace {
-
-bool is_port(std::string_view text) {
-  unsigned value = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return code == std::errc() && end == text.data() + text.size() && value > 0 && value <= 65535;
-}
-
-}  // namespace
 
 base::Result<Url> parse_url(std::string_view text) {
   const auto unusable = [](std::string_view why) {
@@ -48,7 +38,7 @@ base::Result<Url> parse_url(std::string_view text) {
     host = host.substr(0, colon);
   }
   if (host.empty()) return unusable("no host");
-  if (!port.empty() && !is_port(port)) return unusable("the port is not 1..65535");
+  if (!port.empty() && base::parse_port(port) == 0) return unusable("the port is not 1..65535");
   url.host = host;
   if (!port.empty()) url.port = port;
   url.authority = authority;

@@ -1,8 +1,8 @@
 #include "traffic/endpoint_names.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/port.hpp"
 #include "base/text.hpp"
 #include "config/address.hpp"
 #include "traffic/client_address.hpp"
@@ -58,7 +58,7 @@ bool names(const Asked& asked, std::string_view authority) {
   std::uint16_t port = 80;
   const auto colon = authority.rfind(':');
   if (colon != std::string_view::npos && !authority.ends_with(']')) {
-    std::from_chars(authority.data() + colon + 1, authority.data() + authority.size(), port);
+    port = base::parse_port(authority.substr(colon + 1));
     authority = authority.substr(0, colon);
   }
   const std::string_view host = bare(authority);

@@ -66,7 +66,8 @@ LINES = {  # request line: status
 HOSTS = [  # what follows `Host:`
     b"", b" ", b" a,b", b" a, b", b" a b", b" a/", b" a/b", b" http://a", b" u@a", b" u:p@a",
     b" a?", b" a#", b" a\\b", b" a%2f", b" a;b", b" a'b", b" (a)", b" a=b", b" a&b", b" :", b" :80",
-    b" a:8x", b" a:-1", b" a:+1", b" a: 80", b" a:65536", b" a:999999", b" a:1:2", b" [::1",
+    b" a:8x", b" a:-1", b" a:+1", b" a: 80", b" a:65536", b" a:999999", b" a:00080", b" a:00",
+    b" .", b" .:80", b" .a", b" a..b", b" a.b..", b" ..", b" a:1:2", b" [::1",
     b" ::1", b" []", b" [1]", b" [:::::]", b" [1:2:3:4:5:6:7:8:9]", b" [::1]x", b" [::1]:x",
     b" [fe80::1%25eth0]", b" [v1.a]", b" [::g]", b" \xc3\xa4", b" a\x00", b" a\x7f", b" *",
 ]
