@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/port.hpp"
 #include "base/text.hpp"
 #include "http/reference.hpp"
 #include "http/target.hpp"
@@ -28,7 +29,23 @@ void ClientOrigin::believe(const http::RequestHead& head) {
   https_ = base::iequals(first_of(head.find("X-Forwarded-Proto")), "https");
   http::Authority parts;
   const std::string_view host = first_of(head.find("X-Forwarded-Host"));
-  if (http::split_authority(host, parts)) set_host(host);
+  if (http::split_authority(host, parts))
+    set_host(host);
+  else if (!http::split_authority(head.authority, parts))
+    return;
+  // A port that stands in the host is the client's own. 80 beside https, or 443 beside http, is
+  // some proxy's idea of its own listener.
+  if (!parts.port.empty()) return;
+  const std::string_view port = first_of(head.find("X-Forwarded-Port"));
+  if (base::parse_port(port) != 0 && port != "80" && port != "443") set_port(parts.host, port);
+}
+
+void ClientOrigin::set_port(std::string_view host, std::string_view port) {
+  if (host.size() + 1 + port.size() > host_.size()) return;
+  set_host(host);
+  host_[size_++] = ':';
+  std::memcpy(host_.data() + size_, port.data(), port.size());
+  size_ = static_cast<std::uint16_t>(size_ + port.size());
 }
 
 void ClientOrigin::replace_in(http::ResponseHead& head, const traffic::Model& model,

@@ -17,7 +17,8 @@ namespace canary::proxy {
 
 class ClientOrigin {
  public:
-  /// `trusted`: the peer may say what it was asked itself (X-Forwarded-Proto, X-Forwarded-Host).
+  /// `trusted`: the peer may say what it was asked itself (X-Forwarded-Proto, X-Forwarded-Host,
+  /// X-Forwarded-Port).
   void take(const http::RequestHead& head, bool trusted) {
     https_ = false;
     set_host(head.authority);
@@ -35,6 +36,7 @@ class ClientOrigin {
     size_ = fits ? static_cast<std::uint16_t>(authority.size()) : 0;
     if (size_ > 0) std::memcpy(host_.data(), authority.data(), size_);
   }
+  void set_port(std::string_view host, std::string_view port);
   void believe(const http::RequestHead& head);
   void append(std::string& text, std::string_view scheme, std::string_view rest) const;
 

@@ -85,6 +85,31 @@ def test_of_what_proxies_say_the_first_counts_if_it_is_sound(gateways, upstreams
     assert answer.all("Location") == [origin + "/x"]
 
 
+@pytest.mark.parametrize("told,host,origin", [
+    # TLS at 8443, with the client's Host as nginx's $host leaves it, or with a name of its own
+    ({"Proto": "https", "Port": "8443"}, HOST, f"https://{HOST}:8443"),
+    ({"Proto": "https", "Host": HOST, "Port": "8443"}, "inner", f"https://{HOST}:8443"),
+    ({"Proto": "https", "Host": HOST, "Port": "8443, 80"}, "inner", f"https://{HOST}:8443"),
+    ({"Port": "8080"}, HOST, f"http://{HOST}:8080"),
+    ({"Port": "8080"}, "[::1]", "http://[::1]:8080"),
+    # the schemes' own ports are left out, also where a second proxy says its own beside https
+    ({"Proto": "https", "Port": "443"}, HOST, f"https://{HOST}"),
+    ({"Proto": "https", "Port": "80"}, HOST, f"https://{HOST}"),
+    ({"Proto": "http", "Port": "80"}, HOST, f"http://{HOST}"),
+    # what the client has typed is more than what a proxy listens at
+    ({"Proto": "https", "Port": "8443"}, HOST + ":9443", f"https://{HOST}:9443"),
+    ({"Proto": "https", "Host": HOST + ":9443", "Port": "8443"}, "inner", f"https://{HOST}:9443"),
+    # no port
+    ({"Port": "0"}, HOST, f"http://{HOST}"), ({"Port": "08080"}, HOST, f"http://{HOST}"),
+    ({"Port": "65536"}, HOST, f"http://{HOST}"), ({"Port": "1/evil"}, HOST, f"http://{HOST}")])
+def test_the_port_that_a_trusted_proxy_was_asked_at_is_in_the_redirect(gateways, site, told, host,
+                                                                       origin):
+    gateway = start(gateways, site.url, "endpoint", data=TRUSTED)
+    fields = [("X-Forwarded-" + name, value) for name, value in told.items()]
+    answer = gateway.ask("GET", "/v1/models", fields, host=host)
+    assert answer.all("Location") == [origin + "/v1/models/"]
+
+
 def test_an_untrusted_client_cannot_choose_where_it_is_led(gateways, site):
     gateway = start(gateways, site.url, "endpoint")
     told = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil.example"),
