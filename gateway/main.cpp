@@ -2,15 +2,17 @@
 // none (tools), every other command talks to a running one (cli).
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
-#include <sstream>
 #include <string_view>
 
 #include "base/nearest_word.hpp"
 #include "base/printable.hpp"
 #include "base/units.hpp"
+#include "base/url_text.hpp"
 #include "cli/commands.hpp"
 #include "rehearsal/rehearse.hpp"
 #include "run/gateway.hpp"
@@ -40,9 +42,18 @@ struct CommandLine {
 
 cli::Terminal terminal() { return cli::process_terminal(base::SystemClock().wall()); }
 
+// What CLI11 says of a value that is none of these would repeat the value.
 std::string check_duration(const std::string& text) {
   const auto parsed = base::parse_duration(text);
   return parsed ? std::string() : parsed.error().message();
+}
+
+std::string check_number(const std::string& text, std::uint64_t least, std::uint64_t most) {
+  std::uint64_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool good = code == std::errc() && end == text.data() + text.size();
+  if (good && value >= least && value <= most) return {};
+  return "not a whole number " + std::to_string(least) + ".." + std::to_string(most);
 }
 
 void add_run(CLI::App& app, CommandLine& line) {
@@ -91,7 +102,8 @@ void add_rehearse(CLI::App& app, CommandLine& line) {
       ->type_name("FILE");
   rehearse->add_flag("--json", line.rehearse.json, "The whole story as one JSON document");
   rehearse->add_option("--seed", line.rehearse.seed, "Of the traffic; instead of the scenario's")
-      ->type_name("N");
+      ->type_name("N")
+      ->check([](const std::string& text) { return check_number(text, 0, UINT64_MAX); });
   rehearse->add_option("--duration", line.rehearse_duration, "Instead of the scenario's")
       ->type_name("DURATION")
       ->check(check_duration);
@@ -118,7 +130,7 @@ void add_rehearse(CLI::App& app, CommandLine& line) {
 void add_admin_options(CLI::App& command, cli::Options& options) {
   command.add_option("--admin", options.admin, "The gateway's admin listener")
       ->type_name("URL")
-      ->capture_default_str();
+      ->default_str(base::url_origin(options.admin));
   command.add_option("--token-file", options.token_file, "A file with the bearer token")
       ->type_name("FILE");
   command.add_flag("--json", options.json, "The gateway's answer as it is");
@@ -178,7 +190,7 @@ void add_history(CLI::App& app, CommandLine& line) {
   CLI::App* history = app.add_subcommand("history", "Every decision, newest first");
   history->add_option("MODEL", line.history.model, "Only this model's");
   history->add_option("--limit", line.history.limit, "Maximum rows, 1 to 1000")
-      ->check(CLI::Range(1, 1000))
+      ->check([](const std::string& text) { return check_number(text, 1, 1000); })
       ->capture_default_str();
   add_admin_options(*history, line.history);
   history->callback([&line] { line.exit_status = cli::run_history(line.history, terminal()); });
@@ -206,9 +218,46 @@ int fail_usage(const std::string& what) {
 
 int unknown_command(const CLI::App& app, const std::string& word) {
   const std::string guess = base::nearest_word(word, command_names(app));
-  return fail_usage("unknown command '" + word + "'; " +
-                    (guess.empty() ? "" : "did you mean " + guess + "? ") +
+  return fail_usage("unknown command; " + (guess.empty() ? "" : "did you mean " + guess + "? ") +
                     "canary-gateway help lists the commands");
+}
+
+/// The name of what was typed as an option, without a value. One that is not spelled as ours are
+/// may be anything: it is not repeated.
+std::string option_name(const std::string& word) {
+  constexpr std::size_t max_name = 30;
+  const std::string name = word.substr(0, word.find('='));
+  const std::size_t begin = name.find_first_not_of('-');
+  const bool like_ours =
+      begin <= 2 && name.size() <= max_name &&
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", begin) == std::string::npos;
+  return like_ours ? name : "an option (not shown)";
+}
+
+/// What is wrong with the command line, without a word of what was typed as a value: it may be a
+/// token, or a URL with a password in it.
+std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
+  std::string unknown;
+  const auto rest = app.remaining(true);
+  for (const std::string& word : rest)
+    if (word.starts_with('-')) (unknown += unknown.empty() ? "" : ", ") += option_name(word);
+  if (!unknown.empty()) return "unknown option: " + unknown;
+  const std::string what = error.what();
+  switch (static_cast<CLI::ExitCodes>(error.get_exit_code())) {
+    case CLI::ExitCodes::RequiredError:
+    case CLI::ExitCodes::RequiresError:
+    case CLI::ExitCodes::ExcludesError:
+    case CLI::ExitCodes::ArgumentMismatch:
+    case CLI::ExitCodes::ValidationError:  // its texts are those of our own checks
+      return what;
+    default:
+      break;
+  }
+  if (!rest.empty()) return "more words than the command takes";
+  // A flag with a value: CLI11 says `Could not convert: --json = VALUE`.
+  const std::size_t option = what.find("--"), end = what.find(" = ");
+  return (option < end ? what.substr(option, end - option) : "an option") +
+         " does not take the value that it was given";
 }
 
 void add_help(CLI::App& app, CommandLine& line) {
@@ -281,12 +330,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // What was typed may hold what a terminal acts on.
-    std::ostringstream out, err;
-    const bool good = app.exit(error, out, err) == 0;
-    std::cout << base::printable_lines(out.str());
-    std::cerr << base::printable_lines(err.str());
-    return good ? cli::exit_ok : cli::exit_usage;
+    if (error.get_exit_code() != 0)
+      return fail_usage(usage_problem(app, error) + "; --help lists the options");
+    app.exit(error);
+    return cli::exit_ok;
   }
   return line.exit_status;
 }

@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/url_text.hpp"
+
 namespace canary::base {
 namespace {
 
@@ -98,7 +100,8 @@ Result<FileText> read_file(const std::string& path, std::size_t max_bytes, Accep
 
 Result<std::string> read_config_text(const std::string& path) {
   auto file = read_file(path, max_config_bytes, Accept::streams);
-  if (!file) return Error("cannot read " + path + ": " + file.error().message());
+  if (!file)
+    return Error("cannot read " + without_url_secrets(path) + ": " + file.error().message());
   return {boost::system::in_place_value, std::move(file->text)};
 }
 

@@ -28,9 +28,9 @@ struct SizeUnit {
 constexpr std::array<SizeUnit, 4> size_units{
     {{"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}, {"", 1}}};
 
-Error unreadable(std::string_view what, std::string_view text, std::string_view examples) {
-  return Error("not " + std::string(what) + ": '" + std::string(text) + "' (expected " +
-               std::string(examples) + ")");
+// The text itself is not repeated: it may be a secret in the wrong place.
+Error unreadable(std::string_view what, std::string_view examples) {
+  return Error("not " + std::string(what) + " (expected " + std::string(examples) + ")");
 }
 
 std::string trim_zeros(std::string text) {
@@ -43,8 +43,7 @@ std::string trim_zeros(std::string text) {
 }  // namespace
 
 Result<Duration> parse_duration(std::string_view text) {
-  const Error error =
-      unreadable("a duration", text, "a number and a unit, such as 500ms, 30s, 15m, 7d");
+  const Error error = unreadable("a duration", "a number and a unit, such as 500ms, 30s, 15m, 7d");
   std::string_view rest = text;
   std::int64_t total = 0;
   std::int64_t previous_unit = std::numeric_limits<std::int64_t>::max();
@@ -61,7 +60,7 @@ Result<Duration> parse_duration(std::string_view text) {
     if (!unit || unit->nanoseconds >= previous_unit) return error;
     previous_unit = unit->nanoseconds;
     if (count > (std::numeric_limits<std::int64_t>::max() - total) / unit->nanoseconds)
-      return Error("too long a duration: '" + std::string(text) + "'");
+      return Error("too long a duration");
     total += count * unit->nanoseconds;
     rest.remove_prefix(name.size());
   }
@@ -77,8 +76,7 @@ std::string format_duration(Duration duration) {
 }
 
 Result<std::uint64_t> parse_size(std::string_view text) {
-  const Error error =
-      unreadable("a size", text, "bytes or a binary unit, such as 512, 64KiB, 1GiB");
+  const Error error = unreadable("a size", "bytes or a binary unit, such as 512, 64KiB, 1GiB");
   std::uint64_t count = 0;
   auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (ec != std::errc()) return error;
@@ -86,7 +84,7 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   for (const auto& unit : size_units) {
     if (unit.name != name) continue;
     if (count > std::numeric_limits<std::uint64_t>::max() / unit.bytes)
-      return Error("too large a size: '" + std::string(text) + "'");
+      return Error("too large a size");
     return count * unit.bytes;
   }
   return error;
@@ -100,8 +98,7 @@ std::string format_size(std::uint64_t bytes) {
 }
 
 Result<double> parse_percent(std::string_view text) {
-  const Error error =
-      unreadable("a percentage", text, "a number of per cent, such as 10, 0.5 or 0.5%");
+  const Error error = unreadable("a percentage", "a number of per cent, such as 10, 0.5 or 0.5%");
   std::string_view number = text;
   if (number.ends_with('%')) number.remove_suffix(1);
   double value = 0;

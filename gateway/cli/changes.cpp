@@ -107,7 +107,8 @@ int run_rollout(const RolloutOptions& options, const Terminal& terminal, const c
 int run_set(const SetOptions& options, const Terminal& terminal) {
   if (options.by.empty()) return fail(options, terminal, exit_usage, "usage", "--by is empty");
   const auto percent = base::parse_percent(options.percent);
-  if (!percent) return fail(options, terminal, exit_usage, "usage", percent.error().message());
+  if (!percent)
+    return fail(options, terminal, exit_usage, "usage", "PERCENT: " + percent.error().message());
   const auto points = base::to_basis_points(*percent);
   if (!points)
     return fail(options, terminal, exit_usage, "usage", "PERCENT: " + points.error().message());

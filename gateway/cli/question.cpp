@@ -7,6 +7,7 @@
 #include "base/json_text.hpp"
 #include "base/printable.hpp"
 #include "base/token_file.hpp"
+#include "base/url_text.hpp"
 #include "net/http_client.hpp"
 #include "net/url.hpp"
 
@@ -93,13 +94,13 @@ std::optional<Answer> ask(const Options& options, const Terminal& terminal,
   auto answer = exchange(*request, !question.key.empty());
   if (!answer)
     return failed(exit_unreachable, "unreachable",
-                  "cannot reach the gateway at " + net::origin(options.admin) + ": " +
+                  "cannot reach the gateway at " + base::url_origin(options.admin) + ": " +
                       answer.error().message());
   json::error_code code;
   json::value document = json::parse(answer->body, code);
   if (code || !document.is_object())
     return failed(exit_unreachable, "no_gateway",
-                  "what answers at " + net::origin(options.admin) +
+                  "what answers at " + base::url_origin(options.admin) +
                       " is no canary-gateway (status " + std::to_string(answer->status) + ")");
   return Answer{answer->status, std::move(answer->body), std::move(document)};
 }

@@ -47,13 +47,4 @@ base::Result<Url> parse_url(std::string_view text) {
   return url;
 }
 
-std::string origin(std::string_view text) {
-  const std::size_t scheme = text.find("://");
-  if (scheme == std::string_view::npos) return "a text that is no URL";
-  const std::size_t begin = scheme + 3;
-  std::string_view authority = text.substr(begin, text.find_first_of("/?#\\", begin) - begin);
-  authority.remove_prefix(authority.rfind('@') + 1);  // npos + 1 is 0: there is none
-  return std::string(text.substr(0, begin)) + std::string(authority);
-}
-
 }  // namespace canary::net

@@ -20,8 +20,4 @@ struct Url {
 /// text: paths, queries and user information are secrets.
 base::Result<Url> parse_url(std::string_view text);
 
-/// scheme://host[:port], without user information: all of a URL that is ever shown. Of what is no
-/// URL nothing.
-std::string origin(std::string_view text);
-
 }  // namespace canary::net

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "base/url_text.hpp"
 #include "base/version.hpp"
 #include "config/address.hpp"
 #include "net/http_client.hpp"
-#include "net/url.hpp"
 #include "notify/address_guard.hpp"
 #include "notify/signature.hpp"
 
@@ -108,11 +108,11 @@ Target target_of(const config::Notify& entry, const std::string& place,
   if (!entry.channel.empty()) target.key += " " + entry.channel;
   if (!entry.url_env.empty()) target.key += " $" + entry.url_env;
   if (!entry.url.empty())
-    target.key += " " + net::origin(entry.url) + " " + short_hash(entry.url, 12);
+    target.key += " " + base::url_origin(entry.url) + " " + short_hash(entry.url, 12);
   if (entry.channel.starts_with('#') || entry.channel.starts_with('@'))
     target.shown += " " + entry.channel;
   else if (!entry.url.empty())
-    target.shown += " " + net::origin(entry.url);
+    target.shown += " " + base::url_origin(entry.url);
   else if (!entry.url_env.empty() && environment(entry.url_env.c_str()))
     target.shown += " $" + entry.url_env;
   return target;

@@ -10,6 +10,7 @@
 #include "base/json_text.hpp"
 #include "base/printable.hpp"
 #include "base/read_file.hpp"
+#include "base/url_text.hpp"
 #include "log/log.hpp"
 #include "rehearsal/rehearsal.hpp"
 #include "rehearsal/render.hpp"
@@ -52,15 +53,30 @@ std::vector<Problem> read_replacements(config::Scenario& scenario, const std::st
   for (std::size_t i = 0; i < scenario.events.size(); ++i) {
     auto& event = scenario.events[i];
     if (!event.file || event.file->path.empty()) continue;
-    auto text = base::read_config_text((directory / event.file->path).string());
-    if (text)
-      event.file->text = std::move(*text);
-    else
+    auto file = base::read_file((directory / event.file->path).string(), base::max_config_bytes,
+                                base::Accept::streams);
+    if (file)
+      event.file->text = std::move(file->text);
+    else  // what was taken for a path may be anything
       problems.push_back({event.place.line, event.place.column,
-                          "events[" + std::to_string(i) + "].file", text.error().message(),
+                          "events[" + std::to_string(i) + "].file",
+                          "a path (not shown): " + file.error().message(),
                           "the path of a configuration, from the scenario's directory on"});
   }
   return problems;
+}
+
+/// Texts of the scenario go through the story, and come out in it; URLs among them are cut to what
+/// can be shown.
+void hide_urls(Story& story) {
+  const auto hide = [](std::string& text) { text = base::without_url_secrets(text); };
+  for (auto& moment : story.moments)
+    for (std::string* text : {&moment.what, &moment.actor, &moment.reason, &moment.cause})
+      hide(*text);
+  for (auto& model : story.models)
+    for (auto& snapshot : model.snapshots) hide(snapshot.reason);
+  for (auto& verdict : story.verdicts)
+    for (std::string* text : {&verdict.expected, &verdict.instead}) hide(*text);
 }
 
 /// Says on a terminal how far it is, when it takes more than a moment.
@@ -103,8 +119,10 @@ int rehearse(const Script& script, const RehearseOptions& options, Meter& meter,
     return rehearse_failed;
   }
   story->verdicts = judge(*story, script.scenario.expectations);
+  hide_urls(*story);
   meter.finish(story->length);
-  const Titles titles{options.config_path, options.scenario_path, script.scenario.title};
+  const Titles titles{options.config_path, options.scenario_path,
+                      base::without_url_secrets(script.scenario.title)};
   if (options.json) {
     write_json(*story, titles, out);
   } else {
@@ -122,7 +140,7 @@ int rehearse(const Script& script, const RehearseOptions& options, Meter& meter,
 int run_rehearse(const RehearseOptions& options, const base::Clock& clock, bool terminal,
                  std::ostream& out, std::ostream& err) {
   const auto refused = [&](const std::string& path, const std::vector<Problem>& problems) {
-    return refuse(path, problems, options.json, out, err);
+    return refuse(base::without_url_secrets(path), problems, options.json, out, err);
   };
   const auto text = base::read_config_text(options.config_path);
   if (!text) return refused(options.config_path, {unreadable(text.error())});

@@ -10,6 +10,8 @@
 #include "base/read_file.hpp"
 #include "base/token_file.hpp"
 #include "base/units.hpp"
+#include "base/url_text.hpp"
+#include "config/address.hpp"
 #include "config/load.hpp"
 #include "control/own_guard.hpp"
 #include "tools/resolve.hpp"
@@ -186,9 +188,9 @@ int run_check(const std::string& path, const CheckOptions& options, std::ostream
     loaded.errors.push_back({0, 0, "", file.error().message(), "a file that can be read"});
   }
   if (options.json)
-    write_json(path, loaded, out);
+    write_json(shown, loaded, out);
   else
-    write_text(path, loaded, out);
+    write_text(shown, loaded, out);
   return loaded.ok() ? check_good : check_invalid;
 }
 
@@ -196,6 +198,7 @@ int run_check(const std::string& path, bool json) {
   const int status = run_check(path, CheckOptions{.json = json}, std::cout);
   std::cout.flush();
   return status;
+  const std::string shown = base::without_url_secrets(path);
 }
 
 }  // namespace canary::tools

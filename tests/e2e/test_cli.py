@@ -221,3 +221,49 @@ def test_a_token_is_read_from_its_file(gateways, upstreams, tmp_path):
     assert run("status", "--token-file", str(token), gateway=gateway).returncode == DONE
     absent = run("status", "--token-file", str(tmp_path / "absent"), gateway=gateway)
     assert absent.returncode == USAGE
+
+
+SECRET = "SECRETTOKEN"
+HOOK = f"http://me:{SECRET}@127.0.0.1:1/{SECRET}?k={SECRET}"
+
+
+@pytest.mark.parametrize("words, named", [
+    ([SECRET], "unknown command"), ([HOOK], "unknown command"), (["help", SECRET], "unknown command"),
+    (["--token", SECRET, "status"], "--token"), (["--" + SECRET], "(not shown)"),
+    (["status", "--token", SECRET], "--token"), (["status", f"--token={SECRET}"], "--token"),
+    (["status", f"-t{SECRET}"], "(not shown)"), (["status", "--" + SECRET, "x"], "(not shown)"),
+    (["status", SECRET], "more words"), (["status", HOOK, HOOK], "more words"),
+    (["latches", f"--json={SECRET}"], "--json"), (["check", "a", SECRET], "more words"),
+    (["status", "--admin", HOOK], "--admin"), (["status", "--admin", SECRET], "--admin"),
+    (["status", "--admin", f"ftp://me:{SECRET}@h"], "--admin"),
+    (["status", "--token-file", SECRET], "--token-file"),
+    (["set", V2, SECRET], "PERCENT"), (["set", V2, f"1{SECRET}"], "PERCENT"),
+    (["history", "--limit", SECRET], "--limit"), (["history", f"--limit=1{SECRET}"], "--limit"),
+    (["rehearse", "-c", "/none", "-s", "/none", "--seed", SECRET], "--seed"),
+    (["rehearse", "-c", "/none", "-s", "/none", "--duration", SECRET], "--duration"),
+    (["run", "-c", "/none", "--drain-timeout", SECRET], "--drain-timeout"),
+    (["run", "-c", "/none", f"--takeover={SECRET}"], "--takeover"),
+    (["pause", "m", "--reason", HOOK, "--bye", SECRET], "--bye")])
+def test_a_wrong_command_line_is_told_without_its_values(words, named):
+    for json_wanted in ([], ["--json"]) if words[0] in ("status", "set", "history") else ([],):
+        said = run(*words, *json_wanted)
+        assert said.returncode == USAGE, said
+        assert SECRET not in said.stdout + said.stderr
+        assert named in said.stdout + said.stderr
+        assert (said.stdout + said.stderr).count("\n") == 1
+
+
+def test_a_url_in_the_place_of_a_file_is_cut():
+    for words in (["check", HOOK], ["check", HOOK, "--json"], ["rehearse", "-c", HOOK, "-s", "x"],
+                  ["rehearse", "-c", HOOK, "-s", "x", "--json"]):
+        said = run(*words)
+        assert said.returncode == USAGE
+        assert SECRET not in said.stdout + said.stderr and "127.0.0.1" in said.stdout + said.stderr
+
+
+def test_help_shows_no_secret_of_the_environment():
+    said = run("status", "--help", environment={"CANARY_GATEWAY_ADMIN": HOOK})
+    assert said.returncode == DONE
+    assert SECRET not in said.stdout and "http://127.0.0.1:1" in said.stdout
+    said = run("status", environment={"CANARY_GATEWAY_ADMIN": HOOK})
+    assert said.returncode == USAGE and SECRET not in said.stdout + said.stderr

@@ -135,3 +135,15 @@ TEST_CASE("numbers are written as people write them", "[units]") {
   CHECK(format_number(std::nan("")) == "nan");
   CHECK(format_number(-std::numeric_limits<double>::infinity()) == "-inf");
 }
+
+TEST_CASE("what is no unit is not repeated: it may be a secret") {
+  const auto silent = [](const auto& parsed) {
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().message().find("SECRET") == std::string::npos);
+  };
+  for (const char* text : {"SECRET", "1SECRET", "1sSECRET", "9223372036854775807dSECRET"}) {
+    silent(parse_duration(text));
+    silent(parse_size(text));
+    silent(parse_percent(text));
+  }
+}

@@ -185,3 +185,29 @@ TEST_CASE("every word for an outcome is one of the gateway's", "[world]") {
     CHECK(outcome_of(word).has_value());
   }
 }
+
+TEST_CASE("a secret in the wrong place of a scenario does not come out", "[rehearse]") {
+  Stage stage;
+  const std::string hook = "https://u:SECRET@hooks.example.com/T0/SECRET?k=SECRET";
+  const auto silent = [&](const std::string& scenario, int status) {
+    for (const bool json : {false, true}) {
+      const Told told = stage.play(scenario, json);
+      INFO(told.out << told.err);
+      CHECK(told.status == status);
+      CHECK((told.out + told.err).find("SECRET") == std::string::npos);
+      CHECK((told.out + told.err).size() > 0);
+    }
+  };
+  for (const std::string path : {"xoxb-1-SECRET", "SECRET/file.yaml"})
+    silent(good + "events: [{ at: 1m, file: " + path + " }]", rehearse_invalid);
+  silent(good + "events: [{ at: 1m, file: \"" + hook + "\" }]", rehearse_invalid);
+  const std::string quoted = "\"" + hook + "\"";
+  for (const std::string& line :
+       {"told: " + quoted, "told: slack, reason: " + quoted, "happens: resume, reason: " + quoted,
+        "never: resume, by: " + quoted, "at: end, reason: " + quoted})
+    silent(good + "duration: 1h\nexpect: [{ " + line + " }]",
+           line.starts_with("never") ? rehearse_met : rehearse_not_met);
+  silent("title: " + quoted + "\n" + good + "duration: 1h\nevents: [{ at: 1m, pause: " + quoted +
+             ", by: " + quoted + " }, { at: 2m, complaint: minor, reason: " + quoted + " }]",
+         rehearse_met);
+}
