@@ -67,6 +67,11 @@ base::Result<Authority> split_authority(std::string_view text) {
   return Authority{parts.host, port};
 }
 
+// A numeric address is kept without its brackets.
+std::string_view without_brackets(std::string_view host) {
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
 }  // namespace
 
 std::optional<std::array<std::uint8_t, 16>> parse_ip(std::string_view text) {
@@ -90,6 +95,14 @@ std::string_view write_ip(const std::array<std::uint8_t, 16>& address, IpText& o
 bool is_local_everywhere(const std::array<std::uint8_t, 16>& ip) {
   if (is_v4(ip)) return ip[12] == 127 || ip == unspecified_v4;
   return ip == loopback_v6 || ip == unspecified_v6;
+}
+
+std::vector<std::array<std::uint8_t, 16>> known_addresses(const EndpointUrl& url) {
+  if (const auto ip = parse_ip(url.host)) return {*ip};
+  const std::string_view name = base::without_final_dot(url.host);
+  if (name == "localhost" || name.ends_with(".localhost"))
+    return {*parse_ip("127.0.0.1"), *parse_ip("::1")};
+  return {};
 }
 
 bool reaches(const std::array<std::uint8_t, 16>& ip, std::uint16_t port,
@@ -148,11 +161,7 @@ base::Result<EndpointUrl> parse_endpoint(std::string_view text) {
   }
   const auto authority = split_authority(rest);
   if (!authority) return base::Error("http://host:port with " + authority.error().message());
-  // A numeric address is kept without its brackets.
-  const std::string_view host = authority->host;
-  const bool bracketed = host.starts_with('[');
-  return EndpointUrl{base::lower(bracketed ? host.substr(1, host.size() - 2) : host),
-                     authority->port.value_or(80)};
+  return EndpointUrl{base::lower(without_brackets(authority->host)), authority->port.value_or(80)};
 }
 
 base::Result<std::string> parse_web_url(std::string_view text) {
@@ -171,6 +180,15 @@ base::Result<std::string> parse_web_url(std::string_view text) {
   if (!std::all_of(rest.begin() + static_cast<std::ptrdiff_t>(end), rest.end(), is_ascii))
     return base::Error(error.message() + "; other characters than ASCII's as %XX");
   return base::Result<std::string>(boost::system::in_place_value, text);
+}
+
+base::Result<EndpointUrl> web_url_endpoint(std::string_view text) {
+  if (const auto url = parse_web_url(text); !url) return url.error();
+  const bool tls = text.starts_with("https://");
+  const std::string_view rest = text.substr(tls ? 8 : 7);
+  const auto authority = split_authority(rest.substr(0, rest.find_first_of("/?")));
+  return EndpointUrl{base::lower(without_brackets(authority->host)),
+                     authority->port.value_or(tls ? 443 : 80)};
 }
 
 base::Result<std::string> parse_base_url(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/error.hpp"
 #include "config/config.hpp"
@@ -19,6 +20,10 @@ std::string_view write_ip(const std::array<std::uint8_t, 16>& address, IpText& o
 
 /// `127.0.0.1:8080`, `[::1]:8080`; port 0 is accepted. The host is kept in its canonical form.
 base::Result<ListenAddress> parse_listen_address(std::string_view text);
+
+/// Every address that the host certainly has: a literal one, loopback's of `localhost`. What other
+/// names stand for is known when they are resolved.
+std::vector<std::array<std::uint8_t, 16>> known_addresses(const EndpointUrl& url);
 
 /// Whether a connection to `ip`:`port`, made on this host, ends at `listener`. `is_local`: whether
 /// an address is one of this host's, which a listener on every address asks. A listener on `::` is
@@ -39,6 +44,8 @@ base::Result<EndpointUrl> parse_endpoint(std::string_view text);
 inline constexpr std::string_view web_url_rule =
     "an http or https URL, without user name and fragment";
 base::Result<std::string> parse_web_url(std::string_view text);
+/// Where the connection for a web URL goes.
+base::Result<EndpointUrl> web_url_endpoint(std::string_view text);
 /// A URL that a path may be put behind.
 inline constexpr std::string_view base_url_rule =
     "an http or https URL, without user name, query and fragment";

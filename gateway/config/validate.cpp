@@ -225,31 +225,38 @@ void check_receivers(const Config& config, Report& report) {
   }
 }
 
-// Every address that a host certainly has; a name's other addresses are known when it is resolved.
-std::vector<std::array<std::uint8_t, 16>> known_addresses(const EndpointUrl& endpoint) {
-  if (const auto ip = parse_ip(endpoint.host)) return {*ip};
-  std::string_view name = endpoint.host;
-  if (name.ends_with('.')) name.remove_suffix(1);
-  if (name == "localhost" || name.ends_with(".localhost"))
-    return {*parse_ip("127.0.0.1"), *parse_ip("::1")};
+/// The key of the listener at which a connection to the endpoint certainly ends; empty: none.
+std::string own_listener(const Config& config, const EndpointUrl& endpoint) {
+  std::vector<std::pair<std::string, ListenAddress>> own;
+  for (const auto& address : config.data.listen) own.emplace_back("data.listen", address);
+  own.emplace_back("admin.listen", config.admin.listen);
+  if (config.observe) own.emplace_back("observe.listen", config.observe->listen);
+  for (const auto& ip : known_addresses(endpoint))
+    for (const auto& [name, listener] : own)
+      if (reaches(ip, endpoint.port, listener, is_local_everywhere)) return name;
   return {};
 }
 
 // A request to one of our own listeners would give clients the admin API, or go round for ever.
 void check_own_listeners(const Config& config, const Version& version, const std::string& path,
                          Report& report) {
-  std::vector<std::pair<std::string, ListenAddress>> own;
-  for (const auto& address : config.data.listen) own.emplace_back("data.listen", address);
-  own.emplace_back("admin.listen", config.admin.listen);
-  if (config.observe) own.emplace_back("observe.listen", config.observe->listen);
   for (std::size_t i = 0; i < version.endpoints.size(); ++i) {
     const EndpointUrl& endpoint = version.endpoints[i];
-    const std::string key = path + ".endpoints[" + std::to_string(i) + "]";
-    for (const auto& ip : known_addresses(endpoint))
-      for (const auto& [name, listener] : own)
-        if (report.sound({key}) && reaches(ip, endpoint.port, listener, is_local_everywhere))
-          report.error_at(key, endpoint.to_string() + ", which is " + name + " of this gateway",
-                          "the address of a model's server");
+    if (const std::string name = own_listener(config, endpoint); !name.empty())
+      report.error_at(path + ".endpoints[" + std::to_string(i) + "]",
+                      endpoint.to_string() + ", which is " + name + " of this gateway",
+                      "the address of a model's server");
+  }
+}
+
+// Nothing is ever sent there: the notifier refuses.
+void check_own_receivers(const Config& config, Report& report) {
+  for (std::size_t i = 0; i < config.notify.size(); ++i) {
+    const auto endpoint = web_url_endpoint(config.notify[i].url);
+    if (!endpoint) continue;
+    if (const std::string name = own_listener(config, *endpoint); !name.empty())
+      report.error_at("notify[" + std::to_string(i) + "].url",
+                      "a URL (not shown) of " + name + " of this gateway", "the URL of a receiver");
   }
 }
 
@@ -273,6 +280,7 @@ void validate(const Config& config, Report& report) {
   check_names(config, report);
   check_routes(config, report);
   check_receivers(config, report);
+  check_own_receivers(config, report);
   for (const auto& model : config.models) {
     const std::string path = "models." + shown_name(model.name);
     check_limits(model, path, report);

@@ -8,18 +8,12 @@
 #include "config/address.hpp"
 #include "log/log.hpp"
 #include "net/local_address.hpp"
-#include "traffic/build_table.hpp"
 
 namespace canary::control {
 namespace {
 
-struct Peer {
-  std::array<std::uint8_t, 16> ip{};
-  std::uint16_t port = 0;
-};
-
-Peer peer_of(const traffic::SocketAddress& address) {
-  Peer peer;
+net::PeerAddress peer_of(const traffic::SocketAddress& address) {
+  net::PeerAddress peer;
   if (address.storage.ss_family == AF_INET6) {
     const auto& six = reinterpret_cast<const sockaddr_in6&>(address.storage);
     std::memcpy(peer.ip.data(), &six.sin6_addr, 16);
@@ -36,26 +30,39 @@ Peer peer_of(const traffic::SocketAddress& address) {
 }  // namespace
 
 bool OwnGuard::is_own(const traffic::SocketAddress& address) const {
-  const Peer peer = peer_of(address);
+  return is_own(peer_of(address));
+}
+
+bool OwnGuard::is_own(const net::PeerAddress& peer) const {
   return std::any_of(listeners_.begin(), listeners_.end(), [&](const auto& listener) {
     return config::reaches(peer.ip, peer.port, listener, net::is_local);
   });
 }
 
 std::string OwnGuard::Endpoint::to_string() const {
-  return key + ": " + url + " is one of this gateway's own listeners; name the model's server";
+  return key + ": " + url + " is one of this gateway's own listeners; name the " +
+         (key.starts_with("notify") ? "receiver" : "model's server");
+}
+
+bool OwnGuard::is_own(const config::EndpointUrl& url) const {
+  for (const auto& ip : config::known_addresses(url))
+    if (is_own(net::PeerAddress{ip, url.port})) return true;
+  return false;
 }
 
 std::vector<OwnGuard::Endpoint> OwnGuard::among(const config::Config& config) const {
   std::vector<Endpoint> out;
   const auto look = [&](const std::string& key, const config::Version& version) {
-    for (std::size_t i = 0; i < version.endpoints.size(); ++i) {
-      const auto address = traffic::numeric_address(version.endpoints[i]);
-      if (address.length == 0 || !is_own(address)) continue;
-      out.push_back(
-          {key + ".endpoints[" + std::to_string(i) + "]", version.endpoints[i].to_string()});
-    }
+    for (std::size_t i = 0; i < version.endpoints.size(); ++i)
+      if (is_own(version.endpoints[i]))
+        out.push_back(
+            {key + ".endpoints[" + std::to_string(i) + "]", version.endpoints[i].to_string()});
   };
+  for (std::size_t i = 0; i < config.notify.size(); ++i) {
+    const auto url = config::web_url_endpoint(config.notify[i].url);
+    if (url && is_own(*url))
+      out.push_back({"notify[" + std::to_string(i) + "].url", "the URL (not shown)"});
+  }
   for (const auto& model : config.models) {
     look("models." + model.name + ".stable", model.stable);
     if (model.canary) look("models." + model.name + ".canary", *model.canary);

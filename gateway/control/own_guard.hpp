@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "net/http_client.hpp"
 #include "traffic/routing_table.hpp"
 
 namespace canary::control {
@@ -20,13 +21,16 @@ class OwnGuard {
   /// The listeners as they are bound; before the first call nothing is ours.
   void forbid(std::vector<config::ListenAddress> listeners) { listeners_ = std::move(listeners); }
 
-  /// An endpoint of the file.
+  /// An endpoint of the file, or a receiver of notices.
   struct Endpoint {
-    std::string key, url;  // models.m.stable.endpoints[0]
+    std::string key, url;  // models.m.stable.endpoints[0]; a receiver's URL is a secret
     std::string to_string() const;
   };
-  /// The endpoints whose numeric address is ours: the file may not name them.
+  /// Those whose numeric address is ours: the file may not name them.
   std::vector<Endpoint> among(const config::Config& config) const;
+
+  /// Whether an address that the host certainly has is ours.
+  bool is_own(const config::EndpointUrl& url) const;
 
   /// `found` without the addresses that are ours. What is left out is logged when it changes.
   Addresses allowed(const config::EndpointUrl& url, Addresses found);
@@ -35,6 +39,7 @@ class OwnGuard {
 
  private:
   bool is_own(const traffic::SocketAddress& address) const;
+  bool is_own(const net::PeerAddress& peer) const;
 
   std::vector<config::ListenAddress> listeners_;
   std::map<std::string, Addresses> refused_;  // by URL; only where something was left out

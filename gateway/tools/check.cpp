@@ -113,7 +113,8 @@ void look_at_token(config::Loaded& loaded) {
     loaded.errors.push_back({0, 0, "admin.token_file", token.error().message(), "a usable token"});
 }
 
-/// Endpoints that are the gateway's own listeners by an address of this host.
+/// Endpoints and receivers that are the gateway's own listeners by an address of this host. The
+/// environment of the gateway may be another one than ours: what it says is only a warning.
 void look_for_own_listeners(config::Loaded& loaded) {
   control::OwnGuard guard;
   std::vector<config::ListenAddress> own = loaded.config.data.listen;
@@ -121,8 +122,18 @@ void look_for_own_listeners(config::Loaded& loaded) {
   if (loaded.config.observe) own.push_back(loaded.config.observe->listen);
   guard.forbid(own);
   for (const auto& [key, url] : guard.among(loaded.config))
-    loaded.errors.push_back({0, 0, key, url + ", one of this gateway's own listeners",
-                             "the address of a model's server"});
+    loaded.errors.push_back(
+        {0, 0, key, url + ", one of this gateway's own listeners",
+         key.starts_with("notify") ? "the URL of a receiver" : "the address of a model's server"});
+  for (std::size_t i = 0; i < loaded.config.notify.size(); ++i) {
+    const std::string& variable = loaded.config.notify[i].url_env;
+    const char* value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+    const auto url = config::web_url_endpoint(value ? value : "");
+    if (url && guard.is_own(*url))
+      loaded.warnings.push_back({0, 0, "notify[" + std::to_string(i) + "].url_env",
+                                 "a variable that holds a URL of this gateway's own listeners",
+                                 "the URL of a receiver"});
+  }
 }
 
 std::string problems_json(const std::vector<config::Problem>& problems) {
@@ -187,6 +198,7 @@ int run_check(const std::string& path, const CheckOptions& options, std::ostream
   } else {
     loaded.errors.push_back({0, 0, "", file.error().message(), "a file that can be read"});
   }
+  const std::string shown = base::without_url_secrets(path);
   if (options.json)
     write_json(shown, loaded, out);
   else
@@ -198,7 +210,6 @@ int run_check(const std::string& path, bool json) {
   const int status = run_check(path, CheckOptions{.json = json}, std::cout);
   std::cout.flush();
   return status;
-  const std::string shown = base::without_url_secrets(path);
 }
 
 }  // namespace canary::tools

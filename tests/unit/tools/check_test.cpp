@@ -170,3 +170,31 @@ TEST_CASE("a file that cannot be read is an error") {
         "no/such/file.yaml: 1 error\n");
   CHECK(check("/").status == 2);
 }
+
+TEST_CASE("a receiver that is one of the gateway's own listeners is an error") {
+  const std::string listens =
+      "data: { listen: \"0.0.0.0:18080\" }\nadmin: { listen: \"127.0.0.1:19901\" }\n";
+  const auto with = [&](const std::string& receiver) {
+    return check(
+        TempFile(listens + file + "notify: [{ kind: webhook, " + receiver + " }]\n").path());
+  };
+  for (const std::string url : {"http://127.0.0.1:18080/SECRET", "https://localhost:18080/SECRET",
+                                "http://127.9.9.9:18080", "http://[::ffff:127.0.0.1]:19901/SECRET",
+                                "http://LOCALHOST.:19901/SECRET?SECRET", "http://0.0.0.0:19901/"}) {
+    const auto [status, text] = with("url: \"" + url + "\"");
+    INFO(url << '\n' << text);
+    CHECK(status == 2);
+    CHECK(text.find("notify[0].url") != std::string::npos);
+    CHECK(text.find("SECRET") == std::string::npos);
+  }
+  for (const std::string url : {"http://127.0.0.1:18081/", "https://hooks.example.com:19901/",
+                                "http://127.0.0.2:19901/", "http://[::1]:19901/"})
+    CHECK(with("url: \"" + url + "\"").status == 0);
+  ::setenv("CHECK_TEST_HOOK", "http://localhost:19901/SECRET", 1);
+  const auto [status, text] = with("url_env: CHECK_TEST_HOOK");
+  ::unsetenv("CHECK_TEST_HOOK");
+  CHECK(status == 0);
+  CHECK(text.find("warning: ") != std::string::npos);
+  CHECK(text.find("notify[0].url_env") != std::string::npos);
+  CHECK(text.find("SECRET") == std::string::npos);
+}
