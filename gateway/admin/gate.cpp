@@ -4,6 +4,7 @@
 
 #include "admin/answer.hpp"
 #include "base/port.hpp"
+#include "base/printable.hpp"
 #include "base/text.hpp"
 #include "log/log.hpp"
 
@@ -96,7 +97,9 @@ std::optional<net::HttpResponse> Gate::refusal(const net::HttpRequest& request,
     response.headers.emplace_back("Retry-After", "1");
     return response;
   }
-  log::warn("admin_token_refused", {{"path", request.path}});
+  // Whoever sent it is not known: a short and harmless part of what was sent.
+  constexpr std::size_t shown = 100;
+  log::warn("admin_token_refused", {{"path", base::printable(request.path.substr(0, shown))}});
   auto response = failure(401, "unauthorized", "this listener needs: Authorization: Bearer TOKEN");
   response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"canary-gateway\"");
   return response;

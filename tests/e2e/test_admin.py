@@ -164,3 +164,21 @@ def test_off_loopback_a_token_is_needed(gateways, upstreams, tmp_path):
     assert ask(where, "GET", "/internal/status", [bearer], host=host).status == 200
     assert ask(where, "PUT", FLAG, [bearer, JSON], ZERO, host=host).status == 200
     assert "0123456789abcdef" not in gateway.log()
+
+
+def test_of_a_request_without_the_token_little_is_logged(gateways, upstreams, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123456789abcdef\n")
+    token.chmod(0o600)
+    gateway = gateways(one_model(upstreams().url, admin={"token_file": str(token)}))
+    long = "/" + "a" * 8000
+    for path in (long, "/internal/status?token=SECRET", "/\x9b31m?SECRET"):
+        assert ask(gateway.admin, "GET", path, host="127.0.0.1:%d" % gateway.admin[1]).status == 401
+
+    def logged():
+        paths = [each["path"] for each in gateway.events if each["event"] == "admin_token_refused"]
+        return paths if len(paths) == 3 else None
+
+    assert wait_until(logged, 10, "the refusals are logged") == [
+        long[:100], "/internal/status", "/?31m"]
+    assert "SECRET" not in gateway.log()
