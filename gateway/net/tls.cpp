@@ -1,15 +1,31 @@
 #include "net/tls.hpp"
 
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include <boost/asio/ip/address.hpp>
+#include <cstdlib>
 
 #include "base/text.hpp"
 
 namespace canary::net {
 namespace ssl = boost::asio::ssl;
 
+namespace {
+
+// OpenSSL would wait for whoever writes into a FIFO.
+bool is_file_or_absent(const char* path) {
+  struct stat status {};
+  return ::stat(path, &status) != 0 || S_ISREG(status.st_mode);
+}
+
+}  // namespace
+
 base::Result<void> trust_system(ssl::context& context) {
+  const char* const named = std::getenv(X509_get_default_cert_file_env());
+  if (!is_file_or_absent(named && *named ? named : X509_get_default_cert_file()))
+    return base::Error("no certificates to trust: " +
+                       std::string(X509_get_default_cert_file_env()) + " is not a regular file");
   boost::system::error_code code;
   context.set_default_verify_paths(code);
   if (code) return base::Error("no certificates to trust: " + code.message());

@@ -33,8 +33,18 @@ void HttpNotifier::use(const std::vector<config::Notify>& receivers,
                  {{"receiver", target.shown}, {"message", target.problem}});
     receivers_.push_back(receiver_of(std::move(target), before));
   }
+  std::erase_if(leaving_, [](const auto& lane) { return lane->ended(); });
   for (Receiver& gone : before)
-    if (gone.lane) removed_dropped_ += gone.lane->abandon();
+    if (gone.lane) leave(std::move(gone.lane));
+}
+
+// A lane may be reading a file that hangs: the control thread does not wait for it, unless there
+// are too many of them.
+void HttpNotifier::leave(std::unique_ptr<Lane> lane) {
+  constexpr std::size_t most_leaving = 64;
+  removed_dropped_ += lane->abandon();
+  if (leaving_.size() == most_leaving) leaving_.erase(leaving_.begin());
+  leaving_.push_back(std::move(lane));
 }
 
 std::vector<Message> HttpNotifier::messages_for(const Notice& notice) const {

@@ -42,14 +42,16 @@ class HttpNotifier final : public Notifier {
   };
   Receiver* find(const std::string& key);
   Receiver receiver_of(Target target, std::vector<Receiver>& before);
+  void leave(std::unique_ptr<Lane> lane);
   void drop(const Message& message);
 
   Parts parts_;
   Lane::Common common_;
   base::Random random_;
   std::string status_url_;
-  std::vector<Receiver> receivers_;    // in the file's order
-  std::uint64_t removed_dropped_ = 0;  // messages of receivers that are gone
+  std::vector<Receiver> receivers_;             // in the file's order
+  std::vector<std::unique_ptr<Lane>> leaving_;  // of receivers that are gone, while a try ends
+  std::uint64_t removed_dropped_ = 0;           // messages of receivers that are gone
 };
 
 }  // namespace canary::notify

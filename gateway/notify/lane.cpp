@@ -10,7 +10,10 @@ Lane::Lane(Target target, const Common& common, std::uint64_t seed)
     : common_(common),
       target_(std::make_shared<const Target>(std::move(target))),
       queue_(common.pace, seed),
-      thread_([this](std::stop_token stop) { run(std::move(stop)); }) {
+      thread_([this](std::stop_token stop) {
+        run(std::move(stop));
+        ended_ = true;
+      }) {
   const std::lock_guard lock(mutex_);
   view_.last_error = target_->problem;
 }
@@ -38,8 +41,8 @@ ReceiverView Lane::view() const {
 
 std::uint64_t Lane::abandon() {
   thread_.request_stop();
-  thread_.join();
   const std::lock_guard lock(mutex_);
+  abandoned_ = true;
   const auto messages = queue_.take_all();
   drop(messages, "the receiver is no longer configured");
   return messages.size();
@@ -66,6 +69,7 @@ void Lane::run(std::stop_token stop) {
     const Outcome outcome =
         deliver(*target, message, common_.clock, common_.own, common_.pace.timeout, stop);
     lock.lock();
+    if (abandoned_) break;  // its message was dropped with the others
     if (stop.stop_requested() && outcome.kind != Outcome::Kind::delivered) break;
     const unsigned tries = queue_.tries();
     queue_.settle(outcome, common_.clock.mono());

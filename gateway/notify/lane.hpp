@@ -1,8 +1,10 @@
 // One receiver's queue and the thread that empties it: a receiver that is slow or dead delays
 // nobody but itself. Owned by the notifier, called on the control thread; the destructor ends a try
-// that is under way and does not wait for the receiver. What still waits then is not settled.
+// that is under way and does not wait for the receiver; a file that hangs (the certificates) it
+// waits for. What still waits then is not settled.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -31,8 +33,11 @@ class Lane {
   void describe(Target target);
   void push(Message message);
   ReceiverView view() const;
-  /// Ends the thread and drops what waits: the receiver is gone. How many that were.
+  /// The receiver is gone: drops what waits, and ends the thread without waiting for it. How many
+  /// were dropped.
   std::uint64_t abandon();
+  /// Whether the thread has ended, so that the destructor waits for nothing.
+  bool ended() const { return ended_; }
 
  private:
   void run(std::stop_token stop);
@@ -42,7 +47,8 @@ class Lane {
   const Common& common_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  bool news_ = false;
+  bool news_ = false, abandoned_ = false;
+  std::atomic<bool> ended_{false};
   std::shared_ptr<const Target> target_;
   Queue queue_;
   ReceiverView view_;

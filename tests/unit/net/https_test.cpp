@@ -1,5 +1,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -9,6 +10,7 @@
 #include <thread>
 
 #include "net/http_client.hpp"
+#include "net/tls.hpp"
 #include "support/raw_client.hpp"
 #include "support/temp_dir.hpp"
 
@@ -144,6 +146,21 @@ TEST_CASE("https verifies who answers, and says whom it asks for") {
   TlsServer outdated(dir / "good.pem", TLS1_1_VERSION);
   CHECK(outcome(outdated.url("localhost")).starts_with("handshake: "));
   ::unsetenv("SSL_CERT_FILE");
+}
+
+TEST_CASE("certificates that are a FIFO are an error, not a wait for who writes into it") {
+  const support::TempDir directory;
+  const std::string fifo = (directory / "certificates").string();
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const char* const before = std::getenv("SSL_CERT_FILE");
+  const std::string kept = before ? before : "";
+  ::setenv("SSL_CERT_FILE", fifo.c_str(), 1);
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  const auto trusting = net::trust_system(context);
+  before ? ::setenv("SSL_CERT_FILE", kept.c_str(), 1) : ::unsetenv("SSL_CERT_FILE");
+  REQUIRE_FALSE(trusting);
+  CHECK(trusting.error().message().find("SSL_CERT_FILE is not a regular file") !=
+        std::string::npos);
 }
 
 TEST_CASE("https to a server that speaks plain HTTP fails in the handshake") {

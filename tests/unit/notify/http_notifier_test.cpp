@@ -292,3 +292,55 @@ TEST_CASE_METHOD(Fixture, "receivers that look alike have names of their own") {
   CHECK(view(1).receiver == "webhook http://127.0.0.1:1 (2)");
   CHECK(view(2).receiver == "webhook http://127.0.0.1:12");
 }
+
+namespace {
+
+/// A try that hangs where nothing can stop it, as in a read from a mount that has gone away:
+/// whoever asks for the wall clock off the test's thread waits until release().
+class HangingClock final : public base::Clock {
+ public:
+  base::MonoTime mono() const override { return clock_.mono(); }
+  base::WallTime wall() const override {
+    if (std::this_thread::get_id() == own_) return clock_.wall();
+    std::unique_lock lock(mutex_);
+    hangs_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return released_; });
+    return clock_.wall();
+  }
+  bool wait_until_it_hangs() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, [this] { return hangs_; });
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    released_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  base::SystemClock clock_;
+  std::thread::id own_ = std::this_thread::get_id();
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  mutable bool hangs_ = false;
+  bool released_ = false;
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "a receiver whose try hangs can be removed without waiting for it") {
+  HangingClock hanging;
+  HttpNotifier own({.clock = hanging,
+                    .post = [](const std::function<void()>& call) { call(); },
+                    .settled = parts().settled,
+                    .pace = parts().pace,
+                    .seed = 1});
+  own.use({webhook("http://127.0.0.1:1/")}, status_url);
+  own.send({{"id-1", own.messages_for(rollback_notice()).at(0).receiver, "{}", clock.wall()}});
+  REQUIRE(hanging.wait_until_it_hangs());
+  own.use({}, status_url);  // on the control thread, which judges canaries
+  CHECK(wait_settled(1).at(0).first == "id-1");
+  CHECK(own.receivers().at(0).dropped == 1);
+  hanging.release();
+}
