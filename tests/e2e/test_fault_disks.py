@@ -48,10 +48,12 @@ def access_log_that_takes_nothing(kind, directory):
         return "/dev/full", None
     path = directory / "stopped"
     os.mkfifo(path)
+    if kind == "no reader":
+        return path, None
     return path, os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a reader that never reads
 
 
-@pytest.mark.parametrize("kind", ["full disk", "stopped reader"])
+@pytest.mark.parametrize("kind", ["full disk", "stopped reader", "no reader"])
 def test_an_access_log_that_takes_nothing_touches_no_request(gateways, echoes, tmp_path, kind):
     path, reader = access_log_that_takes_nothing(kind, tmp_path)
     gateway = gateways(under_trial(echoes[0].url, echoes[1].url, tmp_path, UNJUDGED,

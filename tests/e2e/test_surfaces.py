@@ -2,14 +2,16 @@
 
 import json
 import os
+import pathlib
 import socket
 import stat
 import subprocess
+import tempfile
 
 import pytest
 
 from client import ask
-from gateway import BINARY, one_model
+from gateway import BINARY, Gateway, one_model
 from upstream import refused_url, response
 from waiting import wait_until
 
@@ -184,6 +186,42 @@ def test_a_token_may_be_read_by_a_group_of_the_process_alone(gateways, upstreams
         in_group = gateways(config, name="group", prefix=["setpriv", "--groups=54321"])
         assert in_group.admin_ask("GET", "/internal/healthz").status == 200
         assert check(in_group).returncode == 0
+
+
+USER, GROUP, OTHER_GROUP = 54321, 54322, 54323
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("owner, group, mode, groups, accepted", [
+    (0, GROUP, 0o440, "--clear-groups", True),  # systemd's LoadCredential, a Secret with fsGroup
+    (0, OTHER_GROUP, 0o440, f"--groups={OTHER_GROUP}", True),
+    (USER, GROUP, 0o400, "--clear-groups", True), (USER, GROUP, 0o640, "--clear-groups", True),
+    (USER, OTHER_GROUP, 0o440, "--clear-groups", False),  # others can read it, we are not of them
+    (USER, GROUP, 0o444, "--clear-groups", False), (USER, GROUP, 0o460, "--clear-groups", False),
+    (0, OTHER_GROUP, 0o440, "--clear-groups", False), (0, GROUP, 0o400, "--clear-groups", False)])
+def test_a_token_as_another_user_sees_it(upstreams, owner, group, mode, groups, accepted):
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        token = directory / "token"
+        token.write_text("0123456789abcdef" * 2)
+        token.chmod(mode)
+        os.chown(token, owner, group)
+        os.chown(directory, USER, GROUP)
+        prefix = ["setpriv", f"--reuid={USER}", f"--regid={GROUP}", groups]
+        gateway = Gateway(directory, one_model(upstreams().url, admin={"token_file": str(token)}),
+                          wait=accepted, prefix=prefix)
+        try:
+            said = subprocess.run([*prefix, BINARY, "check", "-c", str(gateway.path)], text=True,
+                                  capture_output=True, timeout=60, check=False)
+            assert ("admin.token_file" in said.stdout) != accepted, said.stdout
+            if accepted:
+                assert gateway.admin_ask("GET", "/internal/status").status == 401
+            else:
+                assert gateway.wait() == 1
+                assert "token_file" in gateway.wait_event("start_failed")["message"]
+                assert str(token) not in gateway.log().partition("start_failed")[2]
+        finally:
+            gateway.finish()
 
 
 # -- listeners
