@@ -194,6 +194,24 @@ Decision Step::operator()(const Forget& event) {
   return changed(std::move(next), EntryKind::forget, event.actor.name, std::move(reason));
 }
 
+Decision Step::operator()(const Retired& event) {
+  if (effective() == 0) return unchanged();
+  Decision decision =
+      noted(state_, EntryKind::file,
+            state_.canary + (event.cut_short ? " is missing: the file seems to end early"
+                                             : " is not the file's canary any more"));
+  decision.entry->after = 0;
+  return decision;
+}
+
+Decision Step::operator()(const Moved& event) {
+  return noted(state_, EntryKind::moved,
+               state_.canary + " is " + state_.model + "'s now and was " + event.from +
+                   "'s: its latch, flag and attempt go along");
+}
+
+Decision Step::operator()(const Withdrawn&) { return unchanged(); }
+
 Decision Step::operator()(const NamedStable&) {
   if (state_.latched || state_.promoted || state_.status != Status::complete) return unchanged();
   State next = state_;

@@ -72,7 +72,14 @@ struct Complaint {  // a person reports a bug; a critical one is a trigger
   Actor actor;
   bool critical = true;
 };
-struct Forget {  // of a version that no file names: nothing holds it down any more
+struct Retired {  // no file names the canary any more: its term is 0, what is remembered stays
+  bool cut_short = false;  // the file seems to end early
+};
+struct Moved {       // the version is this model's now
+  std::string from;  // the models it was under
+};
+struct Withdrawn {};  // a raise that was decided does not happen: the state is what it was
+struct Forget {       // of a version that no file names: nothing holds it down any more
   Actor actor;
 };
 struct NamedStable {};  // the file names this canary as stable
@@ -92,7 +99,8 @@ struct Aged {  // a tick of a promoted canary, which serves as stable
   base::Duration elapsed{};
 };
 using Event = std::variant<FileChanged, Measured, SetFlag, ClearFlag, Rollback, Resume, Promote,
-                           Pause, Complaint, Forget, NamedStable, StateLost, Proved, Watched, Aged>;
+                           Pause, Complaint, Forget, Retired, Moved, Withdrawn, NamedStable,
+                           StateLost, Proved, Watched, Aged>;
 
 using config::EntryKind;
 

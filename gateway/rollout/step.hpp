@@ -27,6 +27,9 @@ class Step {
   Decision operator()(const Pause& event);
   Decision operator()(const Complaint& event);
   Decision operator()(const Forget& event);
+  Decision operator()(const Retired& event);
+  Decision operator()(const Moved& event);
+  Decision operator()(const Withdrawn& event);
   Decision operator()(const NamedStable& event);
   Decision operator()(const StateLost& event);
   // advance_tick.cpp: what was measured

@@ -195,6 +195,33 @@ TEST_CASE("the file at 0 is an operator's rollback without a latch") {
   CHECK(advance({}, decision.next, 0, FileChanged{100, 1}, now).next.status == Status::running);
 }
 
+TEST_CASE(
+    "a canary that no file names keeps its state, and the history says where its weight went") {
+  State running = fresh();
+  running.status = Status::running;
+  const Decision retired = advance({}, running, 1000, Retired{}, now);
+  CHECK(retired.next == running);
+  CHECK(retired.trigger.empty());
+  REQUIRE(retired.entry);
+  CHECK(retired.entry->kind == EntryKind::file);
+  CHECK(retired.entry->before == 1000);
+  CHECK(retired.entry->after == 0);
+  CHECK(advance({}, running, 1000, Retired{true}, now).entry->reason ==
+        "m_v2 is missing: the file seems to end early");
+  CHECK_FALSE(advance({}, latched(), 1000, Retired{}, now).entry);
+}
+
+TEST_CASE("a version under another model, or a raise that does not happen, changes no state") {
+  const Decision moved = advance({}, latched(), 0, Moved{"n and o"}, now);
+  CHECK(moved.next == latched());
+  CHECK(moved.entry->kind == EntryKind::moved);
+  CHECK(moved.entry->reason ==
+        "m_v2 is m's now and was n and o's: its latch, flag and attempt go along");
+  const Decision withdrawn = advance({}, fresh(), 1000, Withdrawn{}, now);
+  CHECK(withdrawn.next == fresh());
+  CHECK_FALSE(withdrawn.entry);
+}
+
 TEST_CASE("lost state latches") {
   const Decision decision = advance({}, fresh(), 1000, StateLost{"state.db was corrupt"}, now);
   CHECK(decision.next.latched);

@@ -87,6 +87,7 @@ inline Event any_event(base::Random& random, std::uint32_t& attempt_in_file) {
     case 10:
       return Complaint{actor, random.below(2) == 0};
     case 11:
+      if (random.below(2) == 0) return random.below(2) == 0 ? Event(Moved{"n"}) : Withdrawn{};
       return random.below(4) == 0 ? Event(NamedStable{}) : Event(StateLost{});
     case 12:
       return Measured{{failure()}, 1s};
@@ -106,9 +107,10 @@ inline Event any_event(base::Random& random, std::uint32_t& attempt_in_file) {
 }
 
 inline std::string event_name(const Event& event) {
-  constexpr const char* names[] = {"file",     "tick",       "flag",  "flag",      "rollback",
-                                   "resume",   "promote",    "pause", "complaint", "forget",
-                                   "promoted", "state_lost", "proof", "watch",     "age"};
+  constexpr const char* names[] = {"file",    "tick",    "flag",      "flag",      "rollback",
+                                   "resume",  "promote", "pause",     "complaint", "forget",
+                                   "retired", "moved",   "withdrawn", "promoted",  "state_lost",
+                                   "proof",   "watch",   "age"};
   static_assert(std::size(names) == std::variant_size_v<Event>);
   return names[event.index()];
 }
