@@ -53,38 +53,33 @@ base::Result<void> Adopter::take_slots(const Candidate& candidate) {
   return result;
 }
 
-bool Adopter::raises(const Step& step) const {
-  const Rollout& rollout = core_.rollouts.at(step.key);
-  return rollout::raises(rollout.state, rollout.file, step.decision.next, step.file);
-}
-
 bool Adopter::goes_on(const Rollout& rollout) const {
   return rollout.cut_off && core_.parts.clock.mono() - *rollout.cut_off < cut_off_patience;
 }
 
 void Adopter::decide(const AttemptPtr& attempt) {
-  attempt->steps.clear();
-  attempt->versions.clear();
-  attempt->decided = core_.parts.clock.mono();
-  for (const auto& model : attempt->candidate->config.models) {
+  const Candidate& candidate = *attempt->candidate;
+  std::vector<Step> steps;
+  for (const auto& model : candidate.config.models) {
     if (!model.canary) continue;
     const Key key = key_of(model);
     // It may have been lowered since.
-    core_.rollouts.inherit(model, attempt->candidate->config, core_.config);
+    core_.rollouts.inherit(model, candidate.config, core_.config);
     const Rollout& rollout = core_.rollouts.at(key);
     auto file = model.canary->rollout_percentage;
-    if (attempt->candidate->fallback && core_.parts.latch.read(key.first, key.second))
+    if (candidate.fallback && core_.parts.latch.read(key.first, key.second))
       file = std::min(file, rollout.file);
     auto decision = rollout::advance(rollout::rules_of(model), rollout.state, rollout.file,
                                      rollout::FileChanged{file, model.attempt, goes_on(rollout)},
                                      core_.parts.clock.wall());
-    attempt->steps.push_back({key, file, std::move(decision)});
-    attempt->versions.push_back(core_.rollouts.version(key));
+    steps.push_back({key, file, std::move(decision)});
   }
-  const bool any = std::any_of(attempt->steps.begin(), attempt->steps.end(),
-                               [this](const Step& step) { return raises(step); });
-  if (!any) return take_effect(attempt);
-  if (!core_.gate.busy()) return commit_raises(attempt);
+  attempt->transition = Transition::make(core_, std::move(steps), core_.parts.clock.mono());
+  if (!attempt->transition->raises()) return take_effect(attempt);
+  if (!core_.gate.busy())
+    return attempt->transition->commit(
+        candidate.config,
+        [this, attempt](const Transition::Commit& commit) { committed(attempt, commit); });
   const bool waits = core_.gate.wait(
       {}, [this, attempt] { decide(attempt); }, [] {});
   if (!waits) refuse(attempt, "too many raises are waiting for the disk");
@@ -96,39 +91,17 @@ void Adopter::refuse(const AttemptPtr& attempt, const std::string& why) {
   attempt->done(refusal(503, "not taken up, because its raise could not be written down: " + why));
 }
 
-void Adopter::commit_raises(const AttemptPtr& attempt) {
-  core_.gate.enter();
-  attempt->failure.clear();
-  for (const Step& step : attempt->steps)
-    if (raises(step)) ++attempt->uncommitted;
-  attempt->messages.clear();
-  for (const Step& step : attempt->steps) {
-    attempt->messages.push_back(
-        raises(step) ? core_.messages_for(step.key, step.decision, attempt->candidate->config)
-                     : Core::Messages{});
-    if (!raises(step)) continue;
-    core_.commit_raise(step.key, step.decision, attempt->messages.back(),
-                       [this, attempt](const base::Result<void>& result) {
-                         if (!result) attempt->failure = result.error().message();
-                         if (--attempt->uncommitted == 0) all_committed(attempt);
-                       });
-  }
-}
-
-void Adopter::all_committed(const AttemptPtr& attempt) {
-  bool overtaken = false;
-  for (std::size_t i = 0; i < attempt->steps.size(); ++i)
-    if (core_.rollouts.version(attempt->steps[i].key) != attempt->versions[i]) overtaken = true;
-
-  if (!attempt->failure.empty() || (overtaken && ++attempt->tries >= most_tries)) {
-    take_back(attempt);
+void Adopter::committed(const AttemptPtr& attempt, const Transition::Commit& commit) {
+  const bool gives_up = commit.overtaken && ++attempt->tries >= most_tries;
+  if (!commit.error.empty() || gives_up) {
+    withdraw(attempt, commit);
     if (!attempt->candidate->first) {
       core_.gate.leave();
-      return refuse(attempt, attempt->failure.empty() ? "other decisions kept overtaking it"
-                                                      : attempt->failure);
+      return refuse(attempt,
+                    commit.error.empty() ? "other decisions kept overtaking it" : commit.error);
     }
-  } else if (overtaken) {
-    for (const auto& messages : attempt->messages) core_.take_back(messages);
+  } else if (commit.overtaken) {
+    attempt->transition->take_back_messages();
     core_.gate.leave();
     return decide(attempt);
   }
@@ -136,103 +109,75 @@ void Adopter::all_committed(const AttemptPtr& attempt) {
   core_.gate.leave();
 }
 
-/// What was committed for this attempt is overwritten with what is in force. At start the raises
-/// are dropped and the rest goes on; the text is forgotten, so that the next look tries it again.
-void Adopter::take_back(const AttemptPtr& attempt) {
-  for (const auto& messages : attempt->messages) core_.take_back(messages);
-  attempt->messages.clear();
-  for (Step& step : attempt->steps) {
-    if (!raises(step)) continue;
-    const Rollout& rollout = core_.rollouts.at(step.key);
-    step.decision = rollout::Decision{rollout.state, false, std::nullopt, {}};
-    core_.commit_lowering(step.key, step.decision, {});
-    step.file = std::min(step.file, rollout.file);
-    attempt->candidate->incomplete = true;
-  }
+/// At start the raises are dropped and the rest goes on; the text is forgotten, so that the next
+/// look tries it again.
+void Adopter::withdraw(const AttemptPtr& attempt, const Transition::Commit& commit) {
+  attempt->candidate->incomplete |= attempt->transition->raises();
+  attempt->transition->withdraw();
   if (attempt->candidate->first)
     attempt->candidate->warnings.push_back(
         "weights stay below the file's, because raising them could not be written down: " +
-        attempt->failure);
+        commit.error);
 }
 
-/// A canary that is no longer named keeps its latch and state, but nothing is in force for it.
-std::vector<Step> Adopter::retire_absent(const Candidate& candidate) {
-  std::vector<Step> retired;
-  for (const Key& key : core_.rollouts.absent_from(candidate.config)) {
-    Rollout& rollout = core_.rollouts.at(key);
-    if (const auto before = rollout.weight().effective; before > 0) {
-      rollout::Entry entry{
-          rollout::EntryKind::file,
-          "gateway",
-          key.second + (candidate.cut_short ? " is missing: the file seems to end early"
-                                            : " is not the file's canary any more"),
-          std::nullopt,
-          before,
-          0,
-          rollout.state.phase};
-      retired.push_back({key, 0, {rollout.state, false, std::move(entry), {}}});
-    }
-    rollout.file = 0;
-    if (candidate.cut_short) rollout.cut_off = core_.parts.clock.mono();
-    ++rollout.version;
-    core_.rollouts.store_slot(key);
-    core_.gate.overtake(key);
-  }
-  return retired;
-}
-
-/// A completed canary that the file names as stable is closed as promoted.
-std::vector<Step> Adopter::close_promoted(const config::Config& next) {
+/// A canary that is no longer named keeps its latch and state, but nothing is in force for it. A
+/// completed one that the file names as stable is closed as promoted.
+std::vector<Step> Adopter::close_absent(const Candidate& candidate) {
   std::vector<Step> closed;
-  for (const auto& model : next.models) {
+  const auto now = core_.parts.clock.wall();
+  for (const auto& model : candidate.config.models) {
     const Key key{model.name, model.stable.name};
     const Rollout* rollout = core_.rollouts.find(key);
     if (rollout == nullptr) continue;
-    auto decision = rollout::advance({}, rollout->state, rollout->file, rollout::NamedStable{},
-                                     core_.parts.clock.wall());
-    if (!decision.entry) continue;
-    core_.put(key, 0, decision);
-    core_.store(key, decision);
-    core_.tell(key, decision);
-    closed.push_back({key, 0, std::move(decision)});
+    auto decision =
+        rollout::advance({}, rollout->state, rollout->file, rollout::NamedStable{}, now);
+    if (decision.entry) closed.push_back({key, 0, std::move(decision)});
+  }
+  const std::size_t promoted = closed.size();
+  for (const Key& key : core_.rollouts.absent_from(candidate.config)) {
+    if (std::any_of(closed.begin(), closed.begin() + static_cast<std::ptrdiff_t>(promoted),
+                    [&](const Step& step) { return step.key == key; }))
+      continue;
+    Rollout& rollout = core_.rollouts.at(key);
+    if (candidate.cut_short) rollout.cut_off = core_.parts.clock.mono();
+    closed.push_back({key, 0,
+                      rollout::advance({}, rollout.state, rollout.file,
+                                       rollout::Retired{candidate.cut_short}, now),
+                      true});
   }
   return closed;
 }
 
 /// The file's versions that are remembered under another model are this model's from now on.
-void Adopter::move_versions(const config::Config& next) {
+std::vector<Step> Adopter::move_versions(const config::Config& next) {
+  std::vector<Step> moved;
+  const auto move = [&](const Key& key) {
+    auto former = core_.rollouts.former(key);
+    for (const Key& gone : former) core_.gate.overtake(gone);
+    core_.rollouts.settle(key);
+    if (!former.empty()) moved.push_back(moved_step(key, former));
+  };
   for (const auto& model : next.models) {
-    if (model.canary) move_version(key_of(model));
+    if (model.canary) move(key_of(model));
     const Key stable{model.name, model.stable.name};
     if (core_.rollouts.former(stable).empty()) continue;
     core_.rollouts.take_over(stable);
-    move_version(stable);
+    move(stable);
   }
+  return moved;
 }
 
-void Adopter::move_version(const Key& key) {
-  std::vector<std::string> former;
+Step Adopter::moved_step(const Key& key, const std::vector<Key>& former) const {
+  const Rollout& rollout = core_.rollouts.at(key);
+  Step step{key, rollout.file, {}};
   std::string from;
-  for (const Key& gone : core_.rollouts.former(key)) {
-    former.push_back(gone.first);
-    core_.gate.overtake(gone);
+  for (const Key& gone : former) {
+    step.former.push_back(gone.first);
     from += (from.empty() ? "" : " and ") + gone.first;
   }
-  core_.rollouts.settle(key);
-  if (former.empty()) return;
-  const Rollout& rollout = core_.rollouts.at(key);
-  core_.rollouts.store_slot(key);
-  const base::BasisPoints weight = rollout.weight().effective;
-  const rollout::Decision decision{
-      rollout.state,
-      false,
-      rollout::Entry{rollout::EntryKind::moved, "gateway",
-                     key.second + " is " + key.first + "'s now and was " + from +
-                         "'s: its latch, flag and attempt go along",
-                     std::nullopt, weight, weight, rollout.state.phase},
-      {}};
-  core_.commit_lowering(key, decision, {}, {core_.parts.clock.wall(), {}}, std::move(former));
-  core_.tell(key, decision);
+  step.decision = rollout::advance({}, rollout.state, rollout.file, rollout::Moved{from},
+                                   core_.parts.clock.wall());
+  return step;
 }
 
 /// The highest attempt is the model's: each of its versions has seen it.
@@ -249,26 +194,10 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
   const Candidate& candidate = *attempt->candidate;
   core_.config = candidate.config;
   core_.adopted = candidate.text;
-  move_versions(candidate.config);
-  std::vector<Step> record = close_promoted(candidate.config);
-  for (Step& step : retire_absent(candidate)) {
-    core_.tell(step.key, step.decision);
-    record.push_back(std::move(step));
-  }
-  std::vector<std::pair<Key, std::uint64_t>> lift;
-  std::vector<Key> zeros;
-  for (const Step& step : attempt->steps) {
-    core_.rollouts.at(step.key).cut_off.reset();
-    const bool raised = raises(step);
-    if (!raised && !step.decision.entry && core_.rollouts.at(step.key).file == step.file) continue;
-    core_.put(step.key, step.file, step.decision);
-    if (raised)
-      lift.emplace_back(step.key, core_.rollouts.at(step.key).version);
-    else
-      core_.store(step.key, step.decision);
-    if (!raised && step.decision.entry) record.push_back(step);
-    if (!step.decision.trigger.empty()) zeros.push_back(step.key);
-  }
+  std::vector<Step> steps = move_versions(candidate.config);
+  for (Step& step : close_absent(candidate)) steps.push_back(std::move(step));
+  for (const auto& model : core_.config.models)
+    if (model.canary) core_.rollouts.at(key_of(model)).cut_off.reset();
   core_.text.reset();
   // A fallback's weights are limited: the same text in the file, once mended, is taken up anew.
   if (!candidate.incomplete && !candidate.fallback) core_.text = candidate.text;
@@ -280,18 +209,12 @@ void Adopter::take_effect(const AttemptPtr& attempt) {
   core_.resolver.keep_only(endpoints_of(core_.config));
   core_.resolver.refresh_every(core_.config.data.dns_refresh);
   if (core_.parts.notifier) core_.parts.notifier->use(core_.config.notify, core_.status_url);
-  core_.publish([this, attempt, lift, zeros] {
-    for (const Key& key : zeros) runner_.zero_in_force(key, "file", attempt->decided);
-    for (const auto& [key, version] : lift)
-      if (const Rollout* rollout = core_.rollouts.find(key); rollout && rollout->version == version)
-        core_.rollouts.store_slot(key);
+  attempt->transition->bring_configuration(std::move(steps));
+  attempt->transition->perform([this, attempt](bool) {
     // Only now: a higher attempt that a crash kept from opening a latch may still do so.
     spread_attempts(attempt->candidate->config);
     attempt->done(Outcome{});
   });
-  for (const Step& step : record) core_.commit_lowering(step.key, step.decision, {});
-  for (const auto& messages : attempt->messages) core_.send(messages);
-  for (const Step& step : attempt->steps) core_.tell(step.key, step.decision);
   keep_text(candidate);
 }
 

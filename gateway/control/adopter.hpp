@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "control/runner.hpp"
+#include "control/transition.hpp"
 
 namespace canary::control {
 
@@ -24,7 +24,7 @@ struct Candidate {
 
 class Adopter {
  public:
-  Adopter(Core& core, Runner& runner) : core_(core), runner_(runner) {}
+  explicit Adopter(Core& core) : core_(core) {}
 
   /// `done`: 200 when it is in force; 422 or 503 when it is refused, and nothing has changed.
   void adopt(std::shared_ptr<Candidate> candidate, Done done);
@@ -33,35 +33,26 @@ class Adopter {
   struct Attempt {
     std::shared_ptr<Candidate> candidate;
     Done done;
-    std::vector<Step> steps;               // one for each canary of the candidate
-    std::vector<std::uint64_t> versions;   // of each step's version, when it was decided
-    std::vector<Core::Messages> messages;  // of each step, where it raises
-    base::MonoTime decided{};
-    std::size_t uncommitted = 0;
-    std::string failure;  // of a commit
+    std::shared_ptr<Transition> transition;  // a step for each canary of the candidate
     int tries = 0;
   };
   using AttemptPtr = std::shared_ptr<Attempt>;
 
   base::Result<void> take_slots(const Candidate& candidate);
   void decide(const AttemptPtr& attempt);
-  void commit_raises(const AttemptPtr& attempt);
+  void committed(const AttemptPtr& attempt, const Transition::Commit& commit);
+  void withdraw(const AttemptPtr& attempt, const Transition::Commit& commit);
   void refuse(const AttemptPtr& attempt, const std::string& why);
-  void all_committed(const AttemptPtr& attempt);
-  void take_back(const AttemptPtr& attempt);
   void take_effect(const AttemptPtr& attempt);
-  void move_versions(const config::Config& next);
-  void move_version(const Key& key);
+  std::vector<Step> move_versions(const config::Config& next);
+  Step moved_step(const Key& key, const std::vector<Key>& former) const;
+  std::vector<Step> close_absent(const Candidate& candidate);
   void spread_attempts(const config::Config& config);
-  std::vector<Step> close_promoted(const config::Config& next);
-  std::vector<Step> retire_absent(const Candidate& candidate);
   bool goes_on(const Rollout& rollout) const;
-  bool raises(const Step& step) const;
   void check_descriptors();
   void keep_text(const Candidate& candidate);
 
   Core& core_;
-  Runner& runner_;
   std::pair<std::uint32_t, std::size_t> few_descriptors_{};  // as last logged
 };
 

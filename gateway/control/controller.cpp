@@ -26,7 +26,7 @@ struct Controller::Impl {
       : core(std::move(parts)),
         runner(core),
         prover(core, runner),
-        adopter(core, runner),
+        adopter(core),
         file({.io = core.parts.io,
               .path = core.parts.config_path,
               .own_thread = core.parts.watch_file,
@@ -36,7 +36,7 @@ struct Controller::Impl {
         reloader(core, adopter, file),
         latch_watch(core),
         timer(core.parts.io) {
-    runner.on_zero_in_force = [this](const Key& key, base::Duration elapsed) {
+    core.on_zero_in_force = [this](const Key& key, base::Duration elapsed) {
       prover.in_force(key, elapsed);
       if (const config::Model* found = model(key.first); found && key_of(*found) == key)
         prover.tick(*found, {}, core.parts.clock.mono());

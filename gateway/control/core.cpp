@@ -89,14 +89,14 @@ void Core::take_back(const Messages& messages) const {
   for (const auto& message : messages) parts.journal.settle(message.id, message.receiver);
 }
 
-void Core::commit_lowering(const Key& key, const rollout::Decision& decision,
-                           std::function<void()> committed) {
-  commit_lowering(key, decision, std::move(committed), told(key));
+void Core::commit_after(const Key& key, const rollout::Decision& decision,
+                        std::function<void()> committed, std::vector<std::string> former) {
+  commit_after(key, decision, std::move(committed), told(key), std::move(former));
 }
 
-void Core::commit_lowering(const Key& key, const rollout::Decision& decision,
-                           std::function<void()> committed, const Told& told,
-                           std::vector<std::string> former) {
+void Core::commit_after(const Key& key, const rollout::Decision& decision,
+                        std::function<void()> committed, const Told& told,
+                        std::vector<std::string> former) {
   Rollout& rollout = rollouts.at(key);
   ++rollout.uncommitted;
   const Messages messages = messages_for(key, decision, told);
@@ -104,7 +104,7 @@ void Core::commit_lowering(const Key& key, const rollout::Decision& decision,
   if (!decision.trigger.empty()) telling.tell_until(place);
   const bool harmless = decision.entry && decision.entry->harmless;
   if (harmless) entry_limit.begin();
-  auto record = this->record(key, rollout.state, decision, messages, told.when);
+  auto record = make_record(key, rollout.state, decision, messages, told.when);
   record.former = std::move(former);
   parts.journal.commit(
       std::move(record), true,
@@ -122,15 +122,19 @@ void Core::commit_lowering(const Key& key, const rollout::Decision& decision,
       }));
 }
 
-void Core::commit_raise(const Key& key, const rollout::Decision& decision, const Messages& messages,
+void Core::commit_first(const Key& key, const rollout::Decision& decision, const Messages& messages,
                         std::function<void(base::Result<void>)> done) {
-  parts.journal.commit(record(key, decision.next, decision, messages, parts.clock.wall()), false,
-                       on_control(std::move(done)));
+  parts.journal.commit(make_record(key, decision.next, decision, messages, parts.clock.wall()),
+                       false, on_control(std::move(done)));
 }
 
-store::Journal::Record Core::record(const Key& key, const rollout::State& state,
-                                    const rollout::Decision& decision, const Messages& messages,
-                                    base::WallTime when) const {
+void Core::record(const Key& key, const rollout::Decision& decision) {
+  commit_first(key, decision, {}, [](const base::Result<void>&) {});
+}
+
+store::Journal::Record Core::make_record(const Key& key, const rollout::State& state,
+                                         const rollout::Decision& decision,
+                                         const Messages& messages, base::WallTime when) const {
   store::Journal::Record record;
   record.state = state;
   if (decision.entry) record.row = row(key, *decision.entry, when);
@@ -158,7 +162,7 @@ void Core::put(const Key& key, base::BasisPoints file, const rollout::Decision& 
   const auto attempt = rollout.state.attempt;
   rollout.state = decision.next;
   rollout.decided = parts.clock.wall();
-  if (std::string stable = stable_of(config, key); !stable.empty())
+  if (std::string stable = stable_of(config, key); !stable.empty() && stable != key.second)
     rollout.stable = std::move(stable);
   rollout.counted_until.reset();
   rollout.file = file;

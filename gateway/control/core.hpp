@@ -96,21 +96,19 @@ struct Core {
 
   /// Commits what is in force already, with the present state; it is retried until the disk takes
   /// it. People are told of a rollback at once, of anything else when it is committed, in the order
-  /// of the decisions.
-  void commit_lowering(const Key& key, const rollout::Decision& decision,
-                       std::function<void()> committed);
-  /// The same for a decision of an earlier time, or with other models under which the version was.
-  void commit_lowering(const Key& key, const rollout::Decision& decision,
-                       std::function<void()> committed, const Told& told,
-                       std::vector<std::string> former = {});
+  /// of the decisions. `former`: the models under which the version was until now.
+  void commit_after(const Key& key, const rollout::Decision& decision,
+                    std::function<void()> committed, std::vector<std::string> former = {});
+  /// The same for a decision of an earlier time.
+  void commit_after(const Key& key, const rollout::Decision& decision,
+                    std::function<void()> committed, const Told& told,
+                    std::vector<std::string> former = {});
   /// Commits what may take effect only afterwards, and the messages about it, which the caller then
   /// sends or takes back. `done` on the control thread.
-  void commit_raise(const Key& key, const rollout::Decision& decision, const Messages& messages,
+  void commit_first(const Key& key, const rollout::Decision& decision, const Messages& messages,
                     std::function<void(base::Result<void>)> done);
-
-  store::Journal::Record record(const Key& key, const rollout::State& state,
-                                const rollout::Decision& decision, const Messages& messages,
-                                base::WallTime when) const;
+  /// Writes down a decision that has no effect: once, whatever the disk says.
+  void record(const Key& key, const rollout::Decision& decision);
   /// Stores what put() was given into the slot, a rollback's words before it.
   void store(const Key& key, const rollout::Decision& decision);
   /// The version beside the canary that the configuration names.
@@ -123,6 +121,14 @@ struct Core {
   void put(const Key& key, base::BasisPoints file, const rollout::Decision& decision);
   /// Logs and counts a decision.
   void tell(const Key& key, const rollout::Decision& decision);
+
+  /// Told when a weight of 0 is in force, with the time since it was decided.
+  std::function<void(const Key&, base::Duration)> on_zero_in_force;
+
+ private:
+  store::Journal::Record make_record(const Key& key, const rollout::State& state,
+                                     const rollout::Decision& decision, const Messages& messages,
+                                     base::WallTime when) const;
 };
 
 }  // namespace canary::control

@@ -62,7 +62,7 @@ void record(Core& core, const Key& key) {
     // Of a lost database nobody knows what was told: what is old is not told again.
     if (rollout.unrecorded_rollback && !core.parts.state_lost) decision.trigger = "recovered";
   }
-  core.commit_lowering(key, decision, {}, told);
+  core.commit_after(key, decision, {}, told);
   core.tell(key, decision);
 }
 
@@ -77,7 +77,7 @@ void latch(Core& core, const config::Model& model, const std::string& why) {
   core.put(key, rollout.file, lost);
   core.store(key, lost);
   core.tell(key, lost);
-  core.commit_lowering(key, lost, {});
+  core.commit_after(key, lost, {});
 }
 
 }  // namespace

@@ -8,10 +8,6 @@ namespace {
 
 constexpr const char* overtaken_text = "overtaken by a later decision about the same canary";
 
-double milliseconds(base::Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 /// A second rollback is none: there is nothing to count or to write down.
 bool asks_for_a_raise(const rollout::Event& event, const rollout::State& state) {
   if (std::holds_alternative<rollout::Promote>(event)) return state.latched;
@@ -78,60 +74,22 @@ void Runner::decide(const Command& command) {
   if (is_one_too_many(command, decision)) return;
   if (decision.refused) return refuse(key, decision, done);
   if (raises) return raise(key, decision, done);
-  const std::string decided = decision.entry ? decision.entry->reason : std::string();
-  lower({{key, rollout.file, decision}}, core_.parts.clock.mono(),
-        [this, key = key, done = done, decided](bool durable) {
-          done(outcome(key, 200, decided, durable));
-        });
+  lower(key, decision, done);
 }
 
 void Runner::refuse(const Key& key, const rollout::Decision& decision, const Done& done) {
   core_.tell(key, decision);
-  core_.commit_raise(key, decision, {}, [](const base::Result<void>&) {});
+  core_.record(key, decision);
   done(outcome(key, 409, decision.entry->reason, true));
 }
 
-void Runner::lower(const std::vector<Step>& steps, base::MonoTime decided,
-                   std::function<void(bool durable)> done) {
-  // Also where nothing changes: a raise that is still waiting for the disk was asked for before.
-  const auto counts = [this](const Step& step) {
-    return step.decision.entry.has_value() || core_.gate.busy();
-  };
-  const auto missing = std::make_shared<std::size_t>(0);
-  std::vector<std::pair<Key, std::string>> zeros;  // with what triggered it, where anything did
-  for (const Step& step : steps) {
-    if (!counts(step)) continue;
-    ++*missing;
-    core_.put(step.key, step.file, step.decision);
-    core_.store(step.key, step.decision);
-    if (step.decision.next.proof == rollout::ProofStep::publishing)
-      zeros.emplace_back(step.key, step.decision.trigger);
-  }
-  const auto in_force = [this, done, missing, decided, zeros] {
-    for (const auto& [key, trigger] : zeros) zero_in_force(key, trigger, decided);
-    if (done) done(*missing == 0);
-  };
-  if (*missing > 0)
-    core_.publish(in_force);
-  else
-    core_.publisher.when_in_force(in_force);
-  for (const Step& step : steps) {
-    if (counts(step)) core_.commit_lowering(step.key, step.decision, [missing] { --*missing; });
-    core_.tell(step.key, step.decision);
-  }
-  for (const Step& step : steps) core_.gate.overtake(step.key);
-}
-
-void Runner::zero_in_force(const Key& key, const std::string& trigger, base::MonoTime decided) {
-  const base::Duration elapsed = core_.parts.clock.mono() - decided;
-  Rollout* rollout = core_.rollouts.find(key);
-  if (rollout == nullptr) return;  // its version is another model's by now
-  rollout->in_force_after = elapsed;
-  log::info("rollback_in_force", {{"model", key.first},
-                                  {"canary", key.second},
-                                  {"trigger", trigger},
-                                  {"elapsed_ms", milliseconds(elapsed)}});
-  if (on_zero_in_force) on_zero_in_force(key, elapsed);
+void Runner::lower(const Key& key, const rollout::Decision& decision, Done done) {
+  const base::BasisPoints file = core_.rollouts.at(key).file;
+  Transition::make(core_, {{key, file, decision, true}}, core_.parts.clock.mono())
+      ->perform([this, key, done = std::move(done),
+                 decided = decision.entry ? decision.entry->reason : std::string()](bool durable) {
+        done(outcome(key, 200, decided, durable));
+      });
 }
 
 void Runner::note(const Key& key, const rollout::Event& event) {
@@ -143,49 +101,35 @@ void Runner::note(const Key& key, const rollout::Event& event) {
   rollout.state = decision.next;
   if (!decision.entry) return;
   rollout.decided = core_.parts.clock.wall();
-  core_.commit_lowering(key, decision, {});
+  core_.commit_after(key, decision, {});
   core_.tell(key, decision);
 }
 
 void Runner::raise(const Key& key, const rollout::Decision& decision, Done done) {
-  core_.gate.enter();
-  Raise raise{key, core_.rollouts.at(key).version, decision,
-              core_.messages_for(key, decision, core_.config), std::move(done)};
-  const Core::Messages messages = raise.messages;
-  core_.commit_raise(key, decision, messages,
-                     [this, raise = std::move(raise)](const base::Result<void>& result) {
-                       committed(raise, result);
-                     });
+  const base::BasisPoints file = core_.rollouts.at(key).file;
+  const auto transition =
+      Transition::make(core_, {{key, file, decision}}, core_.parts.clock.mono());
+  transition->commit(core_.config, [this, transition, key, reason = decision.entry->reason,
+                                    done = std::move(done)](const Transition::Commit& commit) {
+    if (!commit.error.empty()) {
+      not_committed(key, commit.error, done);
+    } else if (commit.overtaken) {
+      transition->take_back_messages();
+      done(outcome(key, 409, overtaken_text, true));
+    } else {
+      transition->perform(
+          [this, key, reason, done](bool) { done(outcome(key, 200, reason, true)); });
+    }
+    core_.gate.leave();
+  });
 }
 
-void Runner::committed(const Raise& raise, const base::Result<void>& result) {
-  const Key& key = raise.key;
-  Rollout* found = core_.rollouts.find(key);
-  const bool overtaken = found == nullptr || found->version != raise.version;
-  if (!result) {
-    if (found != nullptr) found->not_before = core_.parts.clock.mono() + pause_after_failure;
-    log::error("raise_not_committed",
-               {{"model", key.first}, {"canary", key.second}, {"error", result.error().message()}});
-    raise.done(outcome(
-        key, 503, "not raised, because it could not be written down: " + result.error().message(),
-        true));
-  } else if (overtaken) {
-    core_.take_back(raise.messages);
-    raise.done(outcome(key, 409, overtaken_text, true));
-  } else {
-    Rollout& rollout = *found;
-    core_.put(key, rollout.file, raise.decision);
-    core_.tell(key, raise.decision);
-    core_.send(raise.messages);
-    core_.publish([this, key, published = rollout.version, done = raise.done,
-                   decided = raise.decision.entry->reason] {
-      // A later decision has stored its own terms.
-      const Rollout* present = core_.rollouts.find(key);
-      if (present != nullptr && present->version == published) core_.rollouts.store_slot(key);
-      done(outcome(key, 200, decided, true));
-    });
-  }
-  core_.gate.leave();
+void Runner::not_committed(const Key& key, const std::string& error, const Done& done) {
+  if (Rollout* rollout = core_.rollouts.find(key))
+    rollout->not_before = core_.parts.clock.mono() + pause_after_failure;
+  log::error("raise_not_committed",
+             {{"model", key.first}, {"canary", key.second}, {"error", error}});
+  done(outcome(key, 503, "not raised, because it could not be written down: " + error, true));
 }
 
 bool Runner::may_step(const Rollout& rollout) const {
@@ -207,10 +151,10 @@ void Runner::measured(const std::vector<Measurement>& measurements) {
       ended.emplace_back(key, std::move(decision));
     } else if (decision.entry->after < decision.entry->before || !core_.gate.busy()) {
       if (!decision.trigger.empty()) decided = std::min(decided, last_failure);
-      steps.push_back({key, rollout.file, std::move(decision)});
+      steps.push_back({key, rollout.file, std::move(decision), true});
     }
   }
-  if (!steps.empty()) lower(steps, decided, nullptr);
+  if (!steps.empty()) Transition::make(core_, std::move(steps), decided)->perform();
   for (const auto& [key, decision] : ended)
     if (may_step(core_.rollouts.at(key))) raise(key, decision, [](const Outcome&) {});
 }
