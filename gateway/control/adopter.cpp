@@ -44,11 +44,11 @@ void Adopter::adopt(std::shared_ptr<Candidate> candidate, Done done) {
 /// Every canary has its slot before it can have weight: a lowering must never find the file full.
 base::Result<void> Adopter::take_slots(const Candidate& candidate) {
   base::Result<void> result;
-  core_.rollouts.free_unneeded(core_.config, candidate.config);
+  core_.rollouts.free_unneeded(core_.in_force.config, candidate.config);
   for (const auto& model : candidate.config.models) {
     if (!model.canary) continue;
     if (auto taken = core_.rollouts.ensure(model); !taken) result = taken;
-    core_.rollouts.inherit(model, candidate.config, core_.config);
+    core_.rollouts.inherit(model, candidate.config, core_.in_force.config);
   }
   return result;
 }
@@ -64,7 +64,7 @@ void Adopter::decide(const AttemptPtr& attempt) {
     if (!model.canary) continue;
     const Key key = key_of(model);
     // It may have been lowered since.
-    core_.rollouts.inherit(model, candidate.config, core_.config);
+    core_.rollouts.inherit(model, candidate.config, core_.in_force.config);
     const Rollout& rollout = core_.rollouts.at(key);
     auto file = model.canary->rollout_percentage;
     if (candidate.fallback && core_.parts.latch.read(key.first, key.second))
@@ -86,7 +86,7 @@ void Adopter::decide(const AttemptPtr& attempt) {
 }
 
 void Adopter::refuse(const AttemptPtr& attempt, const std::string& why) {
-  core_.resolver.keep_only(endpoints_of(core_.config));
+  core_.resolver.keep_only(endpoints_of(core_.in_force.config));
   core_.rollouts.forget_fresh();
   attempt->done(refusal(503, "not taken up, because its raise could not be written down: " + why));
 }
@@ -186,29 +186,30 @@ void Adopter::spread_attempts(const config::Config& config) {
     const Rollout* canary = model.canary ? core_.rollouts.find(key_of(model)) : nullptr;
     const std::uint32_t seen = canary ? canary->state.attempt : model.attempt;
     for (const Key& key : core_.rollouts.spread(model.name, seen))
-      core_.parts.journal.commit({core_.rollouts.at(key).state, std::nullopt, {}}, true, {});
+      core_.ledger.save_state(key, true);
   }
 }
 
 void Adopter::take_effect(const AttemptPtr& attempt) {
   const Candidate& candidate = *attempt->candidate;
-  core_.config = candidate.config;
-  core_.adopted = candidate.text;
+  core_.in_force.config = candidate.config;
+  core_.in_force.adopted = candidate.text;
   std::vector<Step> steps = move_versions(candidate.config);
   for (Step& step : close_absent(candidate)) steps.push_back(std::move(step));
-  for (const auto& model : core_.config.models)
+  for (const auto& model : core_.in_force.config.models)
     if (model.canary) core_.rollouts.at(key_of(model)).cut_off.reset();
-  core_.text.reset();
+  core_.in_force.text.reset();
   // A fallback's weights are limited: the same text in the file, once mended, is taken up anew.
-  if (!candidate.incomplete && !candidate.fallback) core_.text = candidate.text;
-  ++core_.view.generation;
-  core_.view.loaded_at = core_.parts.clock.wall();
-  core_.view.warnings = candidate.warnings;
+  if (!candidate.incomplete && !candidate.fallback) core_.in_force.text = candidate.text;
+  ++core_.in_force.view.generation;
+  core_.in_force.view.loaded_at = core_.parts.clock.wall();
+  core_.in_force.view.warnings = candidate.warnings;
   check_descriptors();
-  core_.view.fallback = candidate.fallback;
-  core_.resolver.keep_only(endpoints_of(core_.config));
-  core_.resolver.refresh_every(core_.config.data.dns_refresh);
-  if (core_.parts.notifier) core_.parts.notifier->use(core_.config.notify, core_.status_url);
+  core_.in_force.view.fallback = candidate.fallback;
+  core_.resolver.keep_only(endpoints_of(core_.in_force.config));
+  core_.resolver.refresh_every(core_.in_force.config.data.dns_refresh);
+  if (core_.parts.notifier)
+    core_.parts.notifier->use(core_.in_force.config.notify, core_.in_force.status_url);
   attempt->transition->bring_configuration(std::move(steps));
   attempt->transition->perform([this, attempt](bool) {
     // Only now: a higher attempt that a crash kept from opening a latch may still do so.
@@ -223,15 +224,16 @@ void Adopter::check_descriptors() {
   if (!core_.parts.descriptors) return;
   const base::DescriptorRoom room = core_.parts.descriptors();
   const std::size_t reachable = base::most_connections(room);
-  const std::uint32_t wanted = core_.config.data.limits.connections;
+  const std::uint32_t wanted = core_.in_force.config.data.limits.connections;
   if (wanted <= reachable) return;
   const std::pair few(wanted, reachable);
   if (std::exchange(few_descriptors_, few) != few)  // once, however often the file is read
     log::warn("few_descriptors",
               {{"connections", wanted}, {"reachable", reachable}, {"descriptors", room.limit}});
-  core_.view.warnings.push_back("data.limits.connections is " + std::to_string(wanted) + ", but " +
-                                std::to_string(room.limit) + " descriptors are enough for " +
-                                std::to_string(reachable) + " with a request each");
+  core_.in_force.view.warnings.push_back("data.limits.connections is " + std::to_string(wanted) +
+                                         ", but " + std::to_string(room.limit) +
+                                         " descriptors are enough for " +
+                                         std::to_string(reachable) + " with a request each");
 }
 
 void Adopter::keep_text(const Candidate& candidate) {
@@ -240,13 +242,14 @@ void Adopter::keep_text(const Candidate& candidate) {
       [&state_dir = core_.parts.state_dir, text = candidate.text] {
         return state_dir.save_accepted(text);
       },
-      core_.on_control([this, generation = core_.view.generation](const base::Result<void>& saved) {
-        if (saved) return;
-        log::warn("config_not_kept", {{"error", saved.error().message()}});
-        if (core_.view.generation != generation) return;
-        core_.view.warnings.push_back("not kept as the last accepted configuration: " +
-                                      saved.error().message());
-      }));
+      core_.thread.callback(
+          [this, generation = core_.in_force.view.generation](const base::Result<void>& saved) {
+            if (saved) return;
+            log::warn("config_not_kept", {{"error", saved.error().message()}});
+            if (core_.in_force.view.generation != generation) return;
+            core_.in_force.view.warnings.push_back("not kept as the last accepted configuration: " +
+                                                   saved.error().message());
+          }));
 }
 
 }  // namespace canary::control

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "control/basis.hpp"
+#include "control/command_result.hpp"
 #include "control/transition.hpp"
 
 namespace canary::control {

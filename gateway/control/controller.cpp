@@ -38,7 +38,8 @@ struct Controller::Impl {
         timer(core.parts.io) {
     core.on_zero_in_force = [this](const Key& key, base::Duration elapsed) {
       prover.in_force(key, elapsed);
-      if (const config::Model* found = model(key.first); found && key_of(*found) == key)
+      if (const config::Model* found = core.in_force.model(key.first);
+          found && key_of(*found) == key)
         prover.tick(*found, {}, core.parts.clock.mono());
     };
   }
@@ -55,7 +56,6 @@ struct Controller::Impl {
   base::MonoTime next_checkpoint{};
   PauseReport pauses;
 
-  const config::Model* model(const std::string& name) const;
   void tick();
   void tick_later();
   void age_promoted(const config::Model& model, base::MonoTime now);
@@ -68,12 +68,6 @@ struct Controller::Impl {
   ModelView view(const config::Model& model) const;
 };
 
-const config::Model* Controller::Impl::model(const std::string& name) const {
-  for (const auto& model : core.config.models)
-    if (model.name == name) return &model;
-  return nullptr;
-}
-
 void Controller::Impl::tick() {
   if (!core.publisher.table()) return;
   const auto now = core.parts.clock.mono();
@@ -84,7 +78,7 @@ void Controller::Impl::tick() {
   core.measure.tick(*core.publisher.table(), now);
   std::vector<Measurement> measurements;
   std::vector<std::pair<const config::Model*, base::Duration>> looks;
-  for (const auto& model : core.config.models) {
+  for (const auto& model : core.in_force.config.models) {
     age_promoted(model, now);
     if (!model.canary) continue;
     const Key key = key_of(model);
@@ -130,16 +124,16 @@ base::Duration Controller::Impl::elapsed(Rollout& rollout, const config::Model& 
 void Controller::Impl::checkpoint(base::MonoTime now, bool last) {
   const bool busy = core.gate.busy();  // a raise is on its way to the disk: not behind it
   if (busy && !last) return;
-  core.figures.look(core.config, core.rollouts);
-  core.save_figures(last);
+  core.ledger.look_at_figures();
+  core.ledger.save_figures(last);
   if (busy) return;
   next_checkpoint = now + core.parts.checkpoint_interval;
-  for (const auto& model : core.config.models) {
+  for (const auto& model : core.in_force.config.models) {
     for (const Key& key : {key_of(model), Key{model.name, model.stable.name}}) {
       Rollout* rollout = core.rollouts.find(key);
       if (rollout == nullptr || rollout->progress() == rollout->checkpointed) continue;
       rollout->checkpointed = rollout->progress();
-      core.parts.journal.commit({rollout->state, std::nullopt, {}}, false, {});
+      core.ledger.save_state(key, false);
     }
   }
 }
@@ -147,7 +141,7 @@ void Controller::Impl::checkpoint(base::MonoTime now, bool last) {
 void Controller::Impl::tick_later() {
   if (core.parts.tick_interval <= base::Duration::zero()) return;
   timer.expires_after(core.parts.tick_interval);
-  timer.async_wait([this, alive = std::weak_ptr(core.alive)](boost::system::error_code cancelled) {
+  timer.async_wait([this, alive = core.thread.alive()](boost::system::error_code cancelled) {
     if (cancelled || alive.expired()) return;
     tick();
     tick_later();
@@ -156,8 +150,8 @@ void Controller::Impl::tick_later() {
 
 void Controller::Impl::command(const std::string& name, const rollout::Event& event,
                                const Basis& basis, const Done& done) {
-  const config::Model* found = model(name);
-  if (found == nullptr) return done(no_such_model(core.config, name));
+  const config::Model* found = core.in_force.model(name);
+  if (found == nullptr) return done(no_such_model(core.in_force.config, name));
   if (!found->canary) {
     Outcome outcome;
     outcome.status = 409;
@@ -170,7 +164,7 @@ void Controller::Impl::command(const std::string& name, const rollout::Event& ev
 void Controller::Impl::flag(const std::string& canary, const rollout::Event& event,
                             const Basis& basis, const Done& done) {
   const config::Model* found = nullptr;
-  for (const auto& model : core.config.models) {
+  for (const auto& model : core.in_force.config.models) {
     if (!model.canary || model.canary->name != canary) continue;
     if (found != nullptr) {
       Outcome outcome;
@@ -180,7 +174,7 @@ void Controller::Impl::flag(const std::string& canary, const rollout::Event& eve
     }
     found = &model;
   }
-  if (found == nullptr) return done(no_such_canary(core.config, canary));
+  if (found == nullptr) return done(no_such_canary(core.in_force.config, canary));
   runner.command(key_of(*found), event, basis, done);
 }
 
@@ -230,8 +224,8 @@ void Controller::start(const config::Config& config, std::string text, bool fall
     warnings.push_back(objection);
   }
   if (impl.core.parts.notifier) {
-    impl.core.parts.notifier->use(config.notify, impl.core.status_url);
-    impl.core.send(impl.core.undelivered());
+    impl.core.parts.notifier->use(config.notify, impl.core.in_force.status_url);
+    impl.core.ledger.send(impl.core.ledger.undelivered());
   }
   recover(impl.core, config);
   auto candidate = std::make_shared<Candidate>();
@@ -241,8 +235,8 @@ void Controller::start(const config::Config& config, std::string text, bool fall
   candidate->fallback = fallback;
   candidate->first = true;
   if (fallback) {
-    impl.core.view.last_reload_ok = false;
-    impl.core.view.last_error = "the file was refused; running on the last accepted one";
+    impl.core.in_force.view.last_reload_ok = false;
+    impl.core.in_force.view.last_error = "the file was refused; running on the last accepted one";
   }
   impl.adopter.adopt(candidate, [&impl, on_ready = std::move(on_ready)](const Outcome&) {
     impl.pauses.begin(impl.core.parts.clock);
@@ -253,11 +247,13 @@ void Controller::start(const config::Config& config, std::string text, bool fall
   });
 }
 
-void Controller::link_to(std::string status_url) { impl_->core.status_url = std::move(status_url); }
+void Controller::link_to(std::string status_url) {
+  impl_->core.in_force.status_url = std::move(status_url);
+}
 
 void Controller::stop() {
   impl_->checkpoint(impl_->core.parts.clock.mono(), true);
-  impl_->core.alive.reset();
+  impl_->core.thread.stop();
   impl_->core.publisher.stop();
   impl_->file.stop();
   impl_->timer.cancel();
@@ -303,18 +299,18 @@ void Controller::complaint(const std::string& model, bool critical, rollout::Act
 
 std::vector<Figure> Controller::figures(const std::string& name) const {
   Core& core = impl_->core;
-  const config::Model* model = impl_->model(name);
+  const config::Model* model = core.in_force.model(name);
   if (model == nullptr) return {};
-  core.figures.look(core.config, core.rollouts);
-  if (model->canary) return core.figures.of(name, model->canary->name);
-  auto figures = core.figures.of(name, model->stable.name);
-  return figures.empty() ? core.figures.of(name, "") : figures;
+  core.ledger.look_at_figures();
+  if (model->canary) return core.ledger.figures().of(name, model->canary->name);
+  auto figures = core.ledger.figures().of(name, model->stable.name);
+  return figures.empty() ? core.ledger.figures().of(name, "") : figures;
 }
 
 void Controller::forget(const std::string& version, rollout::Actor actor, Done done) {
   Core& core = impl_->core;
   Outcome outcome;
-  for (const auto& model : core.config.models) {
+  for (const auto& model : core.in_force.config.models) {
     if (model.stable.name != version && (!model.canary || model.canary->name != version)) continue;
     outcome.status = 409;
     outcome.message = "the file names " + version + " in model " + model.name +
@@ -342,10 +338,10 @@ std::vector<LatchedView> Controller::latched() const { return impl_->latch_watch
 StatusView Controller::status() const {
   const Core& core = impl_->core;
   StatusView status;
-  status.config = core.view;
+  status.config = core.in_force.view;
   if (const auto stuck = impl_->file.stuck_for())
     status.config.last_error = still_waiting(core.parts.config_path, *stuck);
-  for (const auto& model : core.config.models) status.models.push_back(impl_->view(model));
+  for (const auto& model : core.in_force.config.models) status.models.push_back(impl_->view(model));
   status.table_generation = core.publisher.published();
   status.in_force_generation = core.publisher.in_force();
   status.draining = impl_->draining;
@@ -355,7 +351,7 @@ StatusView Controller::status() const {
   return status;
 }
 
-const config::Config& Controller::config() const { return impl_->core.config; }
+const config::Config& Controller::config() const { return impl_->core.in_force.config; }
 
 std::shared_ptr<const traffic::VersionAnswers> Controller::answers() const {
   return impl_->core.publisher.answers();
@@ -364,11 +360,11 @@ std::shared_ptr<const traffic::VersionAnswers> Controller::answers() const {
 void Controller::history(std::string model, std::size_t limit,
                          std::function<void(base::Result<std::vector<store::HistoryRow>>)> done) {
   impl_->core.parts.journal.history(std::move(model), limit,
-                                    impl_->core.on_control(std::move(done)));
+                                    impl_->core.thread.callback(std::move(done)));
 }
 
-std::vector<RollbackCount> Controller::rollbacks() const { return impl_->core.rollback_counts(); }
-std::vector<RefusalCount> Controller::refusals() const { return impl_->core.refusal_counts(); }
+std::vector<RollbackCount> Controller::rollbacks() const { return impl_->core.log.rollbacks(); }
+std::vector<RefusalCount> Controller::refusals() const { return impl_->core.log.refusals(); }
 std::vector<EndpointCount> Controller::endpoint_counts() const {
   return impl_->core.endpoints.counts();
 }

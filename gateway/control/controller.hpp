@@ -4,86 +4,23 @@
 //   a lowering: latch slot, publish, journal;   a raise: journal, publish, lift the slot.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "analysis/quality.hpp"
-#include "base/clock.hpp"
-#include "base/descriptors.hpp"
-#include "base/error.hpp"
 #include "control/basis.hpp"
-#include "control/config_file.hpp"
+#include "control/command_result.hpp"
 #include "control/figures.hpp"
-#include "control/health_probes.hpp"
+#include "control/parts.hpp"
 #include "control/views.hpp"
-#include "notify/notifier.hpp"
 #include "rollout/advance.hpp"
-#include "stats/registry.hpp"
-#include "store/state.hpp"
-#include "traffic/data_plane.hpp"
 
 namespace canary::control {
 
-/// What a command came to. `status` is an HTTP status: 200, 404 (no such model, version), 409
-/// (latched, nothing to do, overtaken by a later decision, its basis gone), 422 (a configuration
-/// that is refused), 429 (too many that change nothing), 503 (a raise that could not be committed).
-struct Outcome {
-  int status = 200;
-  std::string message;        // on failure: what was wrong and what to do; else what was decided
-  rollout::Weight weight;     // after the command
-  bool durable = true;        // false: in force, but not yet committed
-  bool basis_broken = false;  // of a 409: what it was decided on has changed
-};
-/// Runs once, on the control thread, when the weight is in force on every worker; not at all when
-/// the controller is stopped first.
-using Done = std::function<void(Outcome)>;
-
-/// Asks our own data listener over the wire for `/internal/model-version?model=...`. The answer, a
-/// body or why there is none, comes on the control thread and within a few seconds.
-using AskVersion = std::function<void(const std::string& model,
-                                      std::function<void(base::Result<std::string>)> answer)>;
-
-/// Every address of a host; the ports are ignored. Called on threads of its own, may block.
-using ResolveName =
-    std::function<base::Result<std::vector<traffic::SocketAddress>>(const std::string& host)>;
-
 class Controller {
  public:
-  struct Parts {
-    boost::asio::io_context& io;
-    const base::Clock& clock;
-    store::StateDir& state_dir;
-    store::LatchFile& latch;
-    store::Journal& journal;
-    std::vector<rollout::State> remembered;  // from the journal
-    bool state_lost = false;                 // then every canary begins latched
-    bool lowerings_lost = false;  // store::State::lowerings_lost(): so does what has no slot
-    stats::Registry& registry;
-    traffic::DataPlane& data_plane;
-    std::string config_path;
-    // How often the judge looks; zero: only when tick() is called, by whoever moves the clock.
-    base::Duration tick_interval = std::chrono::milliseconds(250);
-    // How often the clocks that only grow are written down.
-    base::Duration checkpoint_interval = std::chrono::seconds(10);
-    notify::Notifier* notifier = nullptr;         // whom to tell; outlives the controller
-    std::vector<store::OutboxRow> undelivered{};  // from the journal
-    std::vector<store::FigureRow> figures{};      // from the journal
-    AskVersion ask_version = nullptr;  // none: the proof leaves that step out, and says so
-    // Both versions' quality within the judge's window; none: there is no such criterion.
-    std::function<std::optional<analysis::QualityEvidence>(const std::string& model)> quality =
-        nullptr;
-    bool watch_file = true;                // false: the file is read when reload() asks for it
-    ConfigFile::Read read_file = nullptr;  // none: the file system
-    ResolveName resolve = nullptr;         // none: the system's resolver
-    SendProbe send_probe = nullptr;        // none: endpoints are not probed
-    // What descriptors the process has; none: nobody asks whether they are enough.
-    std::function<base::DescriptorRoom()> descriptors = nullptr;
-  };
-  /// `io` and `state_dir` must outlive the journal: its answers are posted to the one, and its
-  /// thread writes to the other.
+  using Parts = control::Parts;
   explicit Controller(Parts parts);
   ~Controller();
 

@@ -34,13 +34,13 @@ void LatchWatch::check(base::MonoTime now) {
 /// A canary for which there was no slot gets one when one is free.
 void LatchWatch::take_missing_slots() {
   if (core_.parts.latch.size() == store::LatchFile::slot_count) return;
-  for (const auto& model : core_.config.models)
+  for (const auto& model : core_.in_force.config.models)
     if (model.canary && !core_.rollouts.has_slot(key_of(model)))
       core_.rollouts.store_slot(key_of(model));
 }
 
 void LatchWatch::count_slots() {
-  needed_ = core_.rollouts.needed_slots(core_.config);
+  needed_ = core_.rollouts.needed_slots(core_.in_force.config);
   const bool few = store::LatchFile::slot_count - needed_ < few_slots;
   if (std::exchange(few_, few) == few || !few) return;
   log::warn("latch_slots_low",
@@ -56,9 +56,10 @@ std::vector<LatchedView> LatchWatch::latched() const {
   for (const Rollout* rollout : core_.rollouts.latched()) {
     const rollout::State& state = rollout->state;
     const bool named =
-        std::any_of(core_.config.models.begin(), core_.config.models.end(), [&](const auto& model) {
-          return model.canary && key_of(model) == Key{state.model, state.canary};
-        });
+        std::any_of(core_.in_force.config.models.begin(), core_.in_force.config.models.end(),
+                    [&](const auto& model) {
+                      return model.canary && key_of(model) == Key{state.model, state.canary};
+                    });
     views.push_back({state.model, state.canary, state.reason, state.since, state.attempt,
                      state.rollbacks, named});
   }

@@ -111,7 +111,8 @@ void Prover::ask(const Key& key, const config::Model& model, Proof& proof, base:
   proof.asking = true;
   proof.next_ask = now + ask_interval;
   core_.parts.ask_version(
-      key.first, core_.on_control([this, key, expected](const base::Result<std::string>& body) {
+      key.first,
+      core_.thread.callback([this, key, expected](const base::Result<std::string>& body) {
         answered(key, expected, body);
       }));
 }

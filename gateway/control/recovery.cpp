@@ -39,7 +39,7 @@ void record(Core& core, const Key& key) {
   const auto words = core.parts.latch.note(key.first, key.second, rollout.state.rollbacks);
   const auto note = words ? read_note(*words) : std::nullopt;
   const auto weight = rollout.weight().effective;
-  Core::Told told{core.parts.clock.wall(), rollout.stable};
+  Ledger::Told told{core.parts.clock.wall(), rollout.stable};
   if (note && rollout.unrecorded_rollback) {
     rollout.state.reason = note->entry.reason;
     rollout.state.trigger = note->trigger;
@@ -62,8 +62,8 @@ void record(Core& core, const Key& key) {
     // Of a lost database nobody knows what was told: what is old is not told again.
     if (rollout.unrecorded_rollback && !core.parts.state_lost) decision.trigger = "recovered";
   }
-  core.commit_after(key, decision, {}, told);
-  core.tell(key, decision);
+  core.ledger.commit_after(key, decision, {}, told);
+  core.log.write(key, decision);
 }
 
 void latch(Core& core, const config::Model& model, const std::string& why) {
@@ -75,9 +75,9 @@ void latch(Core& core, const config::Model& model, const std::string& why) {
                                      rollout::StateLost{why}, core.parts.clock.wall());
   rollout.fresh = false;  // from now on it knows more than what it was made from
   core.put(key, rollout.file, lost);
-  core.store(key, lost);
-  core.tell(key, lost);
-  core.commit_after(key, lost, {});
+  core.ledger.store_slot(key, lost);
+  core.log.write(key, lost);
+  core.ledger.commit_after(key, lost, {});
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ void recover(Core& core, const config::Config& config) {
     if (!model.canary) continue;
     if (auto taken = core.rollouts.ensure(model); !taken)
       log::error("latch_slot_missing", {{"error", taken.error().message()}});
-    core.rollouts.inherit(model, config, core.config);
+    core.rollouts.inherit(model, config, core.in_force.config);
     if (core.parts.state_lost)
       latch(core, model, "the state database was lost, so nobody knows what was rolled back");
     else if (core.parts.lowerings_lost && !with_slot.contains(model.canary->name))

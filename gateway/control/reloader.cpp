@@ -76,10 +76,11 @@ void Reloader::consider(const Look& look) {
   }
   const std::string& text = look.file->text;
   if (text != cut_) cut_.clear();
-  if (text == core_.text || text == refused_) {
-    core_.view.held.clear();
+  if (text == core_.in_force.text || text == refused_) {
+    core_.in_force.view.held.clear();
     // Back to what is in force: the problem that was told is gone with the text that had it.
-    if (text == core_.text && !core_.view.last_reload_ok) take_by_itself(look.file);
+    if (text == core_.in_force.text && !core_.in_force.view.last_reload_ok)
+      take_by_itself(look.file);
     return;
   }
   if (const auto reason = reason_to_hold(look); !reason.empty()) return hold(reason);
@@ -96,9 +97,9 @@ std::string Reloader::reason_to_hold(const Look& look) {
                      : std::string();
   lowers_by_cut_ = false;
   const std::string& text = look.file->text;
-  if (look.whole || !config::ends_early(text, core_.adopted)) return {};
+  if (look.whole || !config::ends_early(text, core_.in_force.adopted)) return {};
   if (!config::load(text).ok()) return {};  // refused anyhow
-  const auto lack = config::lack_of(text, core_.adopted);
+  const auto lack = config::lack_of(text, core_.in_force.adopted);
   if (lack.keys.empty()) return {};
   const auto time = core_.parts.clock.mono();
   if (cut_.empty()) {
@@ -113,7 +114,7 @@ std::string Reloader::reason_to_hold(const Look& look) {
 }
 
 void Reloader::hold(const std::string& reason) {
-  if (std::exchange(core_.view.held, reason) != reason)
+  if (std::exchange(core_.in_force.view.held, reason) != reason)
     log::warn("config_held", {{"path", core_.parts.config_path}, {"reason", reason}});
 }
 
@@ -129,8 +130,8 @@ void Reloader::stuck() {
   }
   if (running_) return;
   unread_ = stuck_text();
-  core_.view.last_reload_ok = false;
-  core_.view.last_error = unread_;
+  core_.in_force.view.last_reload_ok = false;
+  core_.in_force.view.last_error = unread_;
 }
 
 std::string Reloader::stuck_text() const {
@@ -144,11 +145,11 @@ void Reloader::take_by_itself(const base::Result<base::FileText>& file) {
 }
 
 void Reloader::take(const base::Result<base::FileText>& file) {
-  core_.view.held.clear();
+  core_.in_force.view.held.clear();
   unread_ = file ? std::string() : file.error().message();
   if (!file) return refuse(422, {unread_});
   present_ = file->text;
-  if (present_ == core_.text) {
+  if (present_ == core_.in_force.text) {
     Outcome unchanged;
     unchanged.message = "unchanged";
     return core_.publisher.when_in_force([this, unchanged] { finish(unchanged); });
@@ -158,7 +159,7 @@ void Reloader::take(const base::Result<base::FileText>& file) {
 
   std::vector<std::string> problems;
   for (const auto& own : core_.own.among(loaded.config)) problems.push_back(own.to_string());
-  for (const auto& key : config::changed_fixed_keys(core_.config, loaded.config))
+  for (const auto& key : config::changed_fixed_keys(core_.in_force.config, loaded.config))
     problems.push_back(key + " cannot be changed by a reload: restart the gateway");
   for (const auto& model : loaded.config.models)
     if (auto why = core_.rollouts.objection(model); !why.empty()) problems.push_back(why);
@@ -189,12 +190,12 @@ void Reloader::refuse(int status, const std::vector<std::string>& problems) {
 
 void Reloader::finish(const Outcome& outcome) {
   const bool good = outcome.status == 200;
-  core_.view.last_reload_ok = good;
-  core_.view.last_error = good ? std::string() : outcome.message;
+  core_.in_force.view.last_reload_ok = good;
+  core_.in_force.view.last_error = good ? std::string() : outcome.message;
   if (good) {
     refused_.reset();
     log::info("config_in_force", {{"path", core_.parts.config_path},
-                                  {"generation", core_.view.generation},
+                                  {"generation", core_.in_force.view.generation},
                                   {"actor", served_.empty() ? "" : served_.front().actor}});
   }
   const auto served = std::exchange(served_, {});

@@ -39,8 +39,8 @@ std::string Runner::no_longer_holds(const Command& command) const {
 /// Entries that move nothing are bounded; then the command is answered here.
 bool Runner::is_one_too_many(const Command& command, const rollout::Decision& decision) {
   if (!decision.entry || !decision.entry->harmless) return false;
-  const auto wait =
-      core_.entry_limit.take(command.key.first, decision.entry->kind, core_.parts.clock.mono());
+  const auto wait = core_.ledger.entry_limit.take(command.key.first, decision.entry->kind,
+                                                  core_.parts.clock.mono());
   if (!wait) return false;
   command.done(outcome(command.key, 429,
                        "too many entries that change no weight (" +
@@ -58,8 +58,8 @@ void Runner::decide(const Command& command) {
     refusal.basis_broken = true;
     return done(refusal);
   }
-  const auto decision = rollout::advance(core_.rules(key), rollout.state, rollout.file, event,
-                                         core_.parts.clock.wall());
+  const auto decision = rollout::advance(core_.in_force.rules(key), rollout.state, rollout.file,
+                                         event, core_.parts.clock.wall());
   const bool raises = rollout::raises(rollout.state, rollout.file, decision.next, rollout.file);
   if ((raises || decision.refused) && core_.gate.busy()) {
     // Decided again when the raise before it is through: the answer may be another then.
@@ -78,8 +78,8 @@ void Runner::decide(const Command& command) {
 }
 
 void Runner::refuse(const Key& key, const rollout::Decision& decision, const Done& done) {
-  core_.tell(key, decision);
-  core_.record(key, decision);
+  core_.log.write(key, decision);
+  core_.ledger.record(key, decision);
   done(outcome(key, 409, decision.entry->reason, true));
 }
 
@@ -96,32 +96,33 @@ void Runner::note(const Key& key, const rollout::Event& event) {
   Rollout* found = core_.rollouts.find(key);
   if (found == nullptr) return;  // its version is another model's by now
   Rollout& rollout = *found;
-  auto decision = rollout::advance(core_.rules(key), rollout.state, rollout.file, event,
+  auto decision = rollout::advance(core_.in_force.rules(key), rollout.state, rollout.file, event,
                                    core_.parts.clock.wall());
   rollout.state = decision.next;
   if (!decision.entry) return;
   rollout.decided = core_.parts.clock.wall();
-  core_.commit_after(key, decision, {});
-  core_.tell(key, decision);
+  core_.ledger.commit_after(key, decision, {});
+  core_.log.write(key, decision);
 }
 
 void Runner::raise(const Key& key, const rollout::Decision& decision, Done done) {
   const base::BasisPoints file = core_.rollouts.at(key).file;
   const auto transition =
       Transition::make(core_, {{key, file, decision}}, core_.parts.clock.mono());
-  transition->commit(core_.config, [this, transition, key, reason = decision.entry->reason,
-                                    done = std::move(done)](const Transition::Commit& commit) {
-    if (!commit.error.empty()) {
-      not_committed(key, commit.error, done);
-    } else if (commit.overtaken) {
-      transition->take_back_messages();
-      done(outcome(key, 409, overtaken_text, true));
-    } else {
-      transition->perform(
-          [this, key, reason, done](bool) { done(outcome(key, 200, reason, true)); });
-    }
-    core_.gate.leave();
-  });
+  transition->commit(
+      core_.in_force.config, [this, transition, key, reason = decision.entry->reason,
+                              done = std::move(done)](const Transition::Commit& commit) {
+        if (!commit.error.empty()) {
+          not_committed(key, commit.error, done);
+        } else if (commit.overtaken) {
+          transition->take_back_messages();
+          done(outcome(key, 409, overtaken_text, true));
+        } else {
+          transition->perform(
+              [this, key, reason, done](bool) { done(outcome(key, 200, reason, true)); });
+        }
+        core_.gate.leave();
+      });
 }
 
 void Runner::not_committed(const Key& key, const std::string& error, const Done& done) {
@@ -143,8 +144,8 @@ void Runner::measured(const std::vector<Measurement>& measurements) {
   base::MonoTime decided = core_.parts.clock.mono();
   for (const auto& [key, measured, last_failure] : measurements) {
     Rollout& rollout = core_.rollouts.at(key);
-    auto decision = rollout::advance(core_.rules(key), rollout.state, rollout.file, measured,
-                                     core_.parts.clock.wall());
+    auto decision = rollout::advance(core_.in_force.rules(key), rollout.state, rollout.file,
+                                     measured, core_.parts.clock.wall());
     if (!decision.entry) {
       rollout.state = std::move(decision.next);  // the hold clock alone
     } else if (rollout::raises(rollout.state, rollout.file, decision.next, rollout.file)) {

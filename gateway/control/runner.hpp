@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "control/basis.hpp"
+#include "control/command_result.hpp"
 #include "control/transition.hpp"
 
 namespace canary::control {

@@ -65,17 +65,17 @@ void Transition::commit(const config::Config& config, std::function<void(const C
     done(self->commit_);
   };
   for (const Step* step : raised) {
-    messages_.push_back(core_.messages_for(step->key, step->decision, config));
-    core_.commit_first(step->key, step->decision, messages_.back(),
-                       [this, finished](const base::Result<void>& result) {
-                         if (!result) commit_.error = result.error().message();
-                         if (--uncommitted_ == 0) finished();
-                       });
+    messages_.push_back(core_.ledger.messages_for(step->key, step->decision, config));
+    core_.ledger.commit_first(step->key, step->decision, messages_.back(),
+                              [this, finished](const base::Result<void>& result) {
+                                if (!result) commit_.error = result.error().message();
+                                if (--uncommitted_ == 0) finished();
+                              });
   }
 }
 
 void Transition::take_back_messages() {
-  for (const auto& messages : messages_) core_.take_back(messages);
+  for (const auto& messages : messages_) core_.ledger.take_back(messages);
   messages_.clear();
 }
 
@@ -87,7 +87,7 @@ void Transition::withdraw() {
     step.decision = rollout::advance({}, rollout.state, rollout.file, rollout::Withdrawn{},
                                      core_.parts.clock.wall());
     step.file = std::min(step.file, rollout.file);
-    core_.commit_after(step.key, step.decision, {});
+    core_.ledger.commit_after(step.key, step.decision, {});
   }
 }
 
@@ -105,7 +105,7 @@ Transition::Put Transition::put() {
     if (!raised && !changes(step)) continue;
     (raised ? put.raised : put.lowered).push_back(&step);
     core_.put(step.key, step.file, step.decision);
-    if (!raised) core_.store(step.key, step.decision);
+    if (!raised) core_.ledger.store_slot(step.key, step.decision);
   }
   return put;
 }
@@ -131,11 +131,11 @@ void Transition::perform(std::function<void(bool durable)> in_force) {
     if (!step->decision.entry && !step->overtakes)
       continue;  // the file's term is in the slot alone
     ++*missing;
-    core_.commit_after(
+    core_.ledger.commit_after(
         step->key, step->decision, [missing] { --*missing; }, step->former);
   }
-  for (const auto& messages : messages_) core_.send(messages);
-  for (const Step& step : steps_) core_.tell(step.key, step.decision);
+  for (const auto& messages : messages_) core_.ledger.send(messages);
+  for (const Step& step : steps_) core_.log.write(step.key, step.decision);
   for (const Step& step : steps_)
     if (step.overtakes) core_.gate.overtake(step.key);
 }

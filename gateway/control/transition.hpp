@@ -71,8 +71,8 @@ class Transition : public std::enable_shared_from_this<Transition> {
   Core& core_;
   std::vector<Step> steps_;
   base::MonoTime decided_;
-  std::vector<Core::Messages> messages_;  // about the raises
-  std::vector<std::uint64_t> versions_;   // of each step's version, when it was decided
+  std::vector<Ledger::Messages> messages_;  // about the raises
+  std::vector<std::uint64_t> versions_;     // of each step's version, when it was decided
   bool new_configuration_ = false;
   std::size_t uncommitted_ = 0;
   Commit commit_;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "config/config.hpp"
-#include "control/controller.hpp"
+#include "control/command_result.hpp"
 
 namespace canary::control {
 
