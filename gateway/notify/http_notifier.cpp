@@ -10,11 +10,14 @@ namespace canary::notify {
 using Kind = config::Notify::Kind;
 
 HttpNotifier::HttpNotifier(Parts parts)
-    : parts_(std::move(parts)), common_{parts_.clock, parts_.pace, {}, {}}, random_(parts_.seed) {
+    : parts_(std::move(parts)),
+      common_{.clock = parts_.clock, .pace = parts_.pace, .settled = {}},
+      random_(parts_.seed) {
   common_.settled = [post = parts_.post, settled = parts_.settled](const std::string& id,
                                                                    const std::string& receiver) {
     post([settled, id, receiver] { settled(id, receiver); });
   };
+  if (parts_.make_thread) common_.make_thread = parts_.make_thread;
 }
 
 void HttpNotifier::use(const std::vector<config::Notify>& receivers,
@@ -91,6 +94,14 @@ std::vector<ReceiverView> HttpNotifier::receivers() const {
   return views;
 }
 
+void HttpNotifier::tick() {
+  const base::MonoTime now = parts_.clock.mono();
+  if (now < next_start_) return;
+  next_start_ = now + std::chrono::seconds(1);
+  for (const Receiver& receiver : receivers_)
+    if (receiver.lane) receiver.lane->start();
+}
+
 HttpNotifier::Receiver* HttpNotifier::find(const std::string& key) {
   const auto found = std::find_if(receivers_.begin(), receivers_.end(),
                                   [&key](const auto& each) { return each.target.key == key; });
@@ -101,7 +112,10 @@ HttpNotifier::Receiver* HttpNotifier::find(const std::string& key) {
 HttpNotifier::Receiver HttpNotifier::receiver_of(Target target, std::vector<Receiver>& before) {
   for (Receiver& known : before) {
     if (known.target.key != target.key) continue;
-    if (known.lane) known.lane->describe(target);
+    if (known.lane) {
+      known.lane->describe(target);
+      known.lane->start();
+    }
     return {std::move(target), std::move(known.lane), known.delivered};
   }
   if (target.entry.kind == Kind::log) return {std::move(target), nullptr, 0};

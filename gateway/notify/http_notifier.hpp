@@ -23,6 +23,7 @@ class HttpNotifier final : public Notifier {
     Environment environment = ::getenv;  // asked by use() alone
     Pace pace{};
     std::uint64_t seed = base::random_seed();
+    MakeThread make_thread = nullptr;  // as Lane's own
   };
   explicit HttpNotifier(Parts parts);
 
@@ -33,6 +34,7 @@ class HttpNotifier final : public Notifier {
   std::vector<Message> messages_for(const Notice& notice) const override;
   void send(const std::vector<Message>& messages) override;
   std::vector<ReceiverView> receivers() const override;
+  void tick() override;
 
  private:
   struct Receiver {
@@ -51,6 +53,7 @@ class HttpNotifier final : public Notifier {
   std::string status_url_;
   std::vector<Receiver> receivers_;             // in the file's order
   std::vector<std::unique_ptr<Lane>> leaving_;  // of receivers that are gone, while a try ends
+  base::MonoTime next_start_{};                 // of lanes that have no thread
   std::uint64_t removed_dropped_ = 0;           // messages of receivers that are gone
 };
 

@@ -1,6 +1,8 @@
 #include "notify/lane.hpp"
 
 #include <bit>
+#include <system_error>
+#include <utility>
 
 #include "log/log.hpp"
 
@@ -9,13 +11,26 @@ namespace canary::notify {
 Lane::Lane(Target target, const Common& common, std::uint64_t seed)
     : common_(common),
       target_(std::make_shared<const Target>(std::move(target))),
-      queue_(common.pace, seed),
-      thread_([this](std::stop_token stop) {
-        run(std::move(stop));
-        ended_ = true;
-      }) {
-  const std::lock_guard lock(mutex_);
+      queue_(common.pace, seed) {
   view_.last_error = target_->problem;
+  start();
+}
+
+void Lane::start() {
+  if (thread_.joinable()) return;
+  try {
+    thread_ = common_.make_thread([this](std::stop_token stop) {
+      run(std::move(stop));
+      ended_ = true;
+    });
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(no_thread_, {}).empty())
+      log::info("notifier_thread_started", {{"receiver", target_->shown}});
+  } catch (const std::system_error& error) {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(no_thread_, error.code().message()).empty())
+      log::error("notifier_thread_failed", {{"receiver", target_->shown}, {"error", no_thread_}});
+  }
 }
 
 void Lane::describe(Target target) {
@@ -24,6 +39,7 @@ void Lane::describe(Target target) {
 }
 
 void Lane::push(Message message) {
+  start();
   const std::lock_guard lock(mutex_);
   if (auto dropped = queue_.push(std::move(message), common_.clock.mono()))
     drop({std::move(*dropped)}, "too many messages wait for the receiver");
@@ -35,12 +51,15 @@ ReceiverView Lane::view() const {
   const std::lock_guard lock(mutex_);
   ReceiverView view = view_;
   view.receiver = target_->shown;
+  if (!no_thread_.empty())
+    view.last_error = "no thread could be made to send messages: " + no_thread_;
   view.waiting = queue_.size();
   return view;
 }
 
 std::uint64_t Lane::abandon() {
   thread_.request_stop();
+  if (!thread_.joinable()) ended_ = true;
   const std::lock_guard lock(mutex_);
   abandoned_ = true;
   const auto messages = queue_.take_all();

@@ -37,6 +37,9 @@ class Notifier {
   virtual void send(const std::vector<Message>& messages) = 0;
 
   virtual std::vector<ReceiverView> receivers() const = 0;
+
+  /// Time passes: what could not be begun is tried again.
+  virtual void tick() {}
 };
 
 /// Called on the control thread when a message need not be kept any longer.

@@ -63,6 +63,7 @@ class Inbox {
 
 struct Fixture {
   base::SystemClock clock;
+  bool no_threads = false;  // the process can make no more
   std::mutex mutex;
   std::condition_variable came;
   std::vector<std::pair<std::string, std::string>> settled;
@@ -86,7 +87,12 @@ struct Fixture {
                   return std::string_view(name) == "KEY" ? "whsec_aGVsbG8=" : nullptr;
                 },
             .pace = pace,
-            .seed = 1};
+            .seed = 1,
+            .make_thread =
+                [this](auto run) {
+                  if (no_threads) throw std::system_error(EAGAIN, std::generic_category());
+                  return std::jthread(std::move(run));
+                }};
   }
   std::vector<std::pair<std::string, std::string>> wait_settled(std::size_t count) {
     std::unique_lock lock(mutex);
@@ -343,4 +349,40 @@ TEST_CASE_METHOD(Fixture, "a receiver whose try hangs can be removed without wai
   CHECK(wait_settled(1).at(0).first == "id-1");
   CHECK(own.receivers().at(0).dropped == 1);
   hanging.release();
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a receiver without a thread is told of, keeps its messages, and gets one") {
+  Inbox inbox;
+  no_threads = true;
+  notifier.use({webhook(inbox.url())}, status_url);
+  tell("first");
+  CHECK_THAT(view(0).last_error, Catch::Contains("no thread could be made"));
+  CHECK(view(0).waiting == 1);
+  notifier.tick();
+  CHECK(view(0).waiting == 1);
+  SECTION("at the next message") {
+    no_threads = false;
+    tell("second");
+    CHECK(wait_settled(2).front().first == "first");
+  }
+  SECTION("at the next reload") {
+    no_threads = false;
+    notifier.use({webhook(inbox.url())}, status_url);
+    CHECK(wait_settled(1).front().first == "first");
+  }
+  SECTION("as time passes") {
+    no_threads = false;
+    for (int i = 0; i < 10'000 && view(0).delivered == 0; ++i) {
+      notifier.tick();
+      std::this_thread::sleep_for(1ms);
+    }
+    CHECK(view(0).delivered == 1);
+  }
+  SECTION("not once it is gone") {
+    notifier.use({}, status_url);
+    CHECK(wait_settled(1).front().first == "first");  // given up
+    return;
+  }
+  CHECK(view(0).last_error.empty());
 }
