@@ -182,6 +182,7 @@ Step Adopter::moved_step(const Key& key, const std::vector<Key>& former) const {
 
 /// The highest attempt is the model's: each of its versions has seen it.
 void Adopter::spread_attempts(const config::Config& config) {
+  core_.rollouts.forget_models(config);
   for (const auto& model : config.models) {
     const Rollout* canary = model.canary ? core_.rollouts.find(key_of(model)) : nullptr;
     const std::uint32_t seen = canary ? canary->state.attempt : model.attempt;

@@ -72,6 +72,7 @@ void Controller::Impl::tick() {
   if (!core.publisher.table()) return;
   const auto now = core.parts.clock.mono();
   latch_watch.tick(now);
+  if (core.parts.notifier) core.parts.notifier->tick();
   pauses.look(core.parts.clock);
   core.probes.tick();
   core.endpoints.tick();
@@ -195,7 +196,7 @@ ModelView Controller::Impl::view(const config::Model& model) const {
   if (rollout->in_force_after) view.in_force_after = rollout->in_force_after;
   view.policy = model.rollback;
   view.criteria = core.measure.criteria(model);
-  view.durable = rollout->uncommitted == 0;
+  view.durable = *rollout->uncommitted == 0;
   view.last_refusal = rollout->last_refusal;
   return view;
 }
@@ -307,7 +308,7 @@ std::vector<Figure> Controller::figures(const std::string& name) const {
   return figures.empty() ? core.ledger.figures().of(name, "") : figures;
 }
 
-void Controller::forget(const std::string& version, rollout::Actor actor, Done done) {
+void Controller::forget(const std::string& version, rollout::Actor actor, Done done, Basis basis) {
   Core& core = impl_->core;
   Outcome outcome;
   for (const auto& model : core.in_force.config.models) {
@@ -323,10 +324,17 @@ void Controller::forget(const std::string& version, rollout::Actor actor, Done d
     outcome.message = "nothing is remembered of a version " + version;
     return done(outcome);
   }
-  // A release before this one may have kept it under several models.
+  // A release before this one may have kept it under several models: all of it or nothing.
+  for (const Key& key : keys) {
+    outcome.message = basis.broken_by(core.rollouts.at(key).state);
+    if (outcome.message.empty()) continue;
+    outcome.status = 409;
+    outcome.basis_broken = true;
+    return done(outcome);
+  }
   const auto left = std::make_shared<std::size_t>(keys.size());
   for (const Key& key : keys)
-    impl_->runner.command(key, rollout::Forget{actor}, {},
+    impl_->runner.command(key, rollout::Forget{actor}, basis,
                           [&core, key, left, done](const Outcome& forgotten) {
                             if (forgotten.status == 200) core.rollouts.free_slot(key);
                             if (--*left == 0) done(forgotten);

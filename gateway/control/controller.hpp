@@ -60,7 +60,7 @@ class Controller {
 
   /// Opens the latch of a version that the file does not name, and frees its slot. 404: nothing is
   /// remembered of it; 409: the file names it.
-  void forget(const std::string& version, rollout::Actor actor, Done done);
+  void forget(const std::string& version, rollout::Actor actor, Done done, Basis basis = {});
 
   StatusView status() const;
   /// What was counted in the model's present rollout, this moment included (control/figures); of a

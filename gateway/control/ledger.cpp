@@ -73,7 +73,7 @@ void Ledger::commit_after(const Key& key, const rollout::Decision& decision,
                           std::function<void()> committed, const Told& told,
                           std::vector<std::string> former) {
   Rollout& rollout = rollouts_.at(key);
-  ++rollout.uncommitted;
+  ++*rollout.uncommitted;
   const Messages messages = messages_for(key, decision, told);
   const std::uint64_t place = telling_.add(messages);
   if (!decision.trigger.empty()) telling_.tell_until(place);
@@ -83,10 +83,9 @@ void Ledger::commit_after(const Key& key, const rollout::Decision& decision,
   record.former = std::move(former);
   parts_.journal.commit(
       std::move(record), true,
-      thread_.callback([this, key, place, harmless,
+      thread_.callback([this, key, place, harmless, uncommitted = rollout.uncommitted,
                         committed = std::move(committed)](const base::Result<void>& result) {
-        // Its version may be another model's by now.
-        if (Rollout* present = rollouts_.find(key)) --present->uncommitted;
+        --*uncommitted;
         if (harmless) entry_limit.end();
         telling_.tell_until(place);
         if (result && committed) committed();

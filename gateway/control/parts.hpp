@@ -44,6 +44,7 @@ struct Parts {
   stats::Registry& registry;
   traffic::DataPlane& data_plane;
   std::string config_path;
+  bool lost_before = false;  // of state_lost: an earlier start found it, and did not end its work
   // How often the judge looks; zero: only when tick() is called, by whoever moves the clock.
   base::Duration tick_interval = std::chrono::milliseconds(250);
   // How often the clocks that only grow are written down.

@@ -33,8 +33,9 @@ rollout::State state_from(const Key& key, const store::LatchSlot& slot) {
   return state;
 }
 
-base::BasisPoints full_effect(const rollout::State& state) {
-  return rollout::weigh(base::full_weight, state).effective;
+/// A rollback holds it down, whatever the file says.
+bool is_rolled_back(const rollout::State& state) {
+  return rollout::on_ladder(state) || rollout::weigh(base::full_weight, state).effective == 0;
 }
 
 store::LatchSlot slot_of(const Rollout& rollout) {
@@ -42,7 +43,8 @@ store::LatchSlot slot_of(const Rollout& rollout) {
   slot.flag = rollout.state.flag;
   slot.cap = rollout.weight().cap;
   slot.file = rollout.file;
-  if (rollout.state.phase > 0) slot.phase = rollout.state.phase_limit;
+  if (rollout.state.phase > 0 || rollout.state.phase_limit < base::full_weight)
+    slot.phase = rollout.state.phase_limit;
   slot.latched = rollout.state.latched;
   slot.attempt = rollout.state.attempt;
   slot.rollbacks = rollout.state.rollbacks;
@@ -67,41 +69,53 @@ void absorb(Rollout& own, const std::string& model, const Rollout& former, bool 
 /// Nothing in the state holds a weight down: without it the file alone would decide, as now.
 bool holds_nothing(const Rollout& rollout) {
   return rollout.file == 0 && !rollout.state.latched && !rollout.state.flag &&
-         rollout.state.cap == base::full_weight && rollout.uncommitted == 0 && !rollout.fresh;
+         rollout.state.cap == base::full_weight && *rollout.uncommitted == 0 && !rollout.fresh;
 }
 
 }  // namespace
 
 Rollouts::Rollouts(store::LatchFile& latch, std::vector<rollout::State> remembered)
     : latch_(latch) {
+  std::map<std::string, std::uint32_t> rollbacks;  // of a version, under whatever model
   for (auto& state : remembered) {
+    std::uint32_t& recorded = rollbacks[state.canary];
+    recorded = std::max(recorded, state.rollbacks);
     const Key key{state.model, state.canary};
     rollouts_[key].state = std::move(state);
   }
   for (const Key& key : latch_.names()) {
     const bool recorded = !rollouts_.try_emplace(key).second;
-    merge(key, *latch_.read(key.first, key.second), recorded);
+    merge(key, *latch_.read(key.first, key.second), recorded, rollbacks[key.second]);
   }
 }
 
 /// The lower of slot and database, or the slot alone.
-void Rollouts::merge(const Key& key, store::LatchSlot slot, bool recorded) {
+void Rollouts::merge(const Key& key, store::LatchSlot slot, bool recorded,
+                     std::uint32_t rollbacks) {
   Rollout& rollout = rollouts_.at(key);
   rollout.attempt_unknown = slot.attempt == 0;
-  if (rollout.attempt_unknown) slot.attempt = std::max(rollout.state.attempt, 1U);
+  if (rollout.attempt_unknown) {  // the slot was damaged: it closes the latch, as a rollback does
+    slot.attempt = std::max(rollout.state.attempt, 1U);
+    slot.rollbacks = rollbacks + (rollout.state.latched ? 0 : 1);
+  }
   rollout.file = slot.file;
+  rollout.unrecorded_number = slot.rollbacks > rollbacks;
+  rollout::State by_slot = state_from(key, slot);
+  if (rollout.attempt_unknown)
+    by_slot.reason = "its slot in the latch file was damaged, so a rollback may be forgotten";
   if (!recorded) {
-    rollout.state = state_from(key, slot);
+    rollout.state = std::move(by_slot);
     rollout.recovered = slot.latched || slot.flag || slot.cap < base::full_weight;
-    rollout.unrecorded_rollback =
-        rollout.recovered && slot.rollbacks > 0 && full_effect(rollout.state) < base::full_weight;
+    rollout.unrecorded_rollback = rollout.unrecorded_number && is_rolled_back(rollout.state);
     return;
   }
-  const auto lower = rollout::lower_of(rollout.state, state_from(key, slot));
+  const auto lower = rollout::lower_of(rollout.state, by_slot);
   rollout.recovered = lower != rollout.state;
-  rollout.unrecorded_rollback =
-      slot.rollbacks > rollout.state.rollbacks && full_effect(lower) < full_effect(rollout.state);
+  rollout.unrecorded_rollback = rollout.unrecorded_number && is_rolled_back(lower);
   rollout.state = lower;
+  // Where the database was lower, either alone is enough from now on. A damaged slot stays what it
+  // is until a file says which attempt opens nothing.
+  if (!rollout.attempt_unknown) store_slot(key);
 }
 
 base::Result<void> Rollouts::ensure(const config::Model& model) {
@@ -191,13 +205,16 @@ void Rollouts::forget_fresh() {
 }
 
 std::uint32_t Rollouts::highest_attempt(const std::string& model) const {
-  std::uint32_t highest = 0;
+  const auto seen = seen_.find(model);
+  std::uint32_t highest = seen == seen_.end() ? 0 : seen->second;
   for (const auto& [key, rollout] : rollouts_)
     if (key.first == model && !rollout.fresh) highest = std::max(highest, rollout.state.attempt);
   return highest;
 }
 
 std::vector<Key> Rollouts::spread(const std::string& model, std::uint32_t attempt) {
+  std::uint32_t& seen = seen_[model];
+  seen = std::max(seen, attempt);
   std::vector<Key> changed;
   for (auto& [key, rollout] : rollouts_) {
     if (key.first != model || rollout.fresh || rollout.state.attempt >= attempt) continue;
@@ -206,6 +223,15 @@ std::vector<Key> Rollouts::spread(const std::string& model, std::uint32_t attemp
     changed.push_back(key);
   }
   return changed;
+}
+
+void Rollouts::forget_models(const config::Config& config) {
+  constexpr std::size_t capacity = 1024;
+  if (seen_.size() <= capacity) return;
+  std::erase_if(seen_, [&](const auto& seen) {
+    return std::none_of(config.models.begin(), config.models.end(),
+                        [&](const auto& model) { return model.name == seen.first; });
+  });
 }
 
 std::uint64_t Rollouts::version(const Key& key) const {
@@ -218,6 +244,11 @@ void Rollouts::free_unneeded(const config::Config& one, const config::Config& ot
   if (latch_.size() < store::LatchFile::slot_count / 4 * 3) return;
   for (const auto& [key, rollout] : rollouts_)
     if (holds_nothing(rollout) && !names(one, key) && !names(other, key)) free_slot(key);
+}
+
+void Rollouts::take_missing_slots() {
+  for (const auto& [key, rollout] : rollouts_)
+    if (!holds_nothing(rollout) && !has_slot(key)) store_slot(key);
 }
 
 std::size_t Rollouts::needed_slots(const config::Config& config) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,11 +20,14 @@ struct Rollout {
   rollout::State state;
   base::BasisPoints file = 0;  // the file's term in force; 0 while the file does not name it
   std::uint64_t version = 0;   // grows with each change: a commit that finds another was overtaken
-  unsigned uncommitted = 0;    // lowerings in force whose commit has not come back
-  bool fresh = false;          // made for a file that is not in force yet
+  /// Lowerings in force whose commit has not come back. Shared with the commits: the key may be
+  /// another rollout's when they come back.
+  std::shared_ptr<unsigned> uncommitted = std::make_shared<unsigned>(0);
+  bool fresh = false;                // made for a file that is not in force yet
   bool attempt_unknown = false;      // its slot was damaged: the file's attempt opens nothing
   bool recovered = false;            // the latch file was lower than the database at the start
   bool unrecorded_rollback = false;  // and that was a rollback nobody was told of for certain
+  bool unrecorded_number = false;    // the database does not have the last rollback's number
   std::string last_refusal;
   base::WallTime decided{};  // when the present state was decided
   std::string stable;        // that was beside the canary then
@@ -63,8 +67,12 @@ class Rollouts {
   void settle(const Key& key);
   /// The file was refused: what was made for it is forgotten.
   void forget_fresh();
-  /// Every version of the model has seen the attempt; those that had not yet.
+  /// Every version of the model has seen the attempt, and so will one that comes to it; those that
+  /// had not yet.
   std::vector<Key> spread(const std::string& model, std::uint32_t attempt);
+  /// Where more than a thousand models have seen attempts, forgets those that the file does not
+  /// name and no version remembers.
+  void forget_models(const config::Config& config);
   /// Grows with each change of the version, under whatever model.
   std::uint64_t version(const Key& key) const;
 
@@ -73,6 +81,9 @@ class Rollouts {
   void free_unneeded(const config::Config& one, const config::Config& other);
   /// The rollouts that keep their slot because they are latched, held down or named.
   std::size_t needed_slots(const config::Config& config) const;
+  /// The database may know of what holds a weight down and has no slot, because the latch file was
+  /// lost: it must not be the only one that knows.
+  void take_missing_slots();
   void free_slot(const Key& key) { latch_.free(key.first, key.second); }
   /// All that are latched, in order.
   std::vector<const Rollout*> latched() const;
@@ -100,12 +111,14 @@ class Rollouts {
   std::map<std::string, base::BasisPoints> weights(const config::Config& config) const;
 
  private:
-  void merge(const Key& key, store::LatchSlot slot, bool recorded);
+  /// `rollbacks`: how many of the version's the database knows.
+  void merge(const Key& key, store::LatchSlot slot, bool recorded, std::uint32_t rollbacks);
   std::uint32_t highest_attempt(const std::string& model) const;
   const Rollout* find_version(const std::string& model, const std::string& version) const;
 
   store::LatchFile& latch_;
   std::map<Key, Rollout> rollouts_;
+  std::map<std::string, std::uint32_t> seen_;  // the highest attempt in force, by model
 };
 
 inline Key key_of(const config::Model& model) {

@@ -46,7 +46,7 @@ void write_data(JsonWriter& out, const Notice& notice, const std::string& status
   out.object([&] {
     out.field("id", notice.id).field("kind", config::name(notice.kind));
     out.field("time", base::format_time(notice.time)).field("model", notice.model);
-    out.field("stable", notice.stable).field("canary", notice.canary);
+    out.field_or_null("stable", notice.stable).field("canary", notice.canary);
     out.field("decision", name(notice.decision));
     out.field_or_null("trigger", notice.trigger).field_or_null("mode", notice.mode);
     out.field("actor", notice.actor).field("reason", notice.reason);

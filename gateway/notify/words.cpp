@@ -92,7 +92,7 @@ std::string filled(std::string_view words, const Notice& notice, const std::stri
   const std::array<std::pair<std::string_view, std::string>, 6> values{{
       {"{model}", notice.model},
       {"{canary}", notice.canary},
-      {"{stable}", notice.stable},
+      {"{stable}", notice.stable.empty() ? "the stable version" : notice.stable},
       {"{before}", base::format_number(notice.before)},
       {"{after}", base::format_number(notice.after)},
       {"{admin}", admin_of(status_url)},
@@ -136,8 +136,13 @@ std::string numbers_of(const Notice& notice) {
 }
 
 std::string rollback_text(const Notice& notice, std::string_view reason) {
-  std::string out = "Rolled back " + notice.model + " to ";
-  out.append(short_version(notice.model, notice.stable)).append(" due to ").append(reason);
+  std::string out = "Rolled back ";
+  // Of a model that is gone from the file nobody may know what serves in its place.
+  if (notice.stable.empty())
+    out.append(short_version(notice.model, notice.canary)).append(" of ").append(notice.model);
+  else
+    out.append(notice.model).append(" to ").append(short_version(notice.model, notice.stable));
+  out.append(" due to ").append(reason);
   return out + ". Investigating.\n" + numbers_of(notice);
 }
 

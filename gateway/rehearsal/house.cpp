@@ -81,6 +81,7 @@ control::Controller::Parts House::parts(store::Journal::Opened opened) {
                                    .registry = *registry_,
                                    .data_plane = plane_,
                                    .config_path = config_path_.string()};
+  parts.lost_before = opened.lost && !opened.lost_just_now;
   parts.tick_interval = base::Duration::zero();
   parts.checkpoint_interval = std::chrono::hours(1);
   parts.notifier = &receivers_;

@@ -206,6 +206,7 @@ class Gateway {
         .registry = *registry_,
         .data_plane = *pool_,
         .config_path = options_.config_path,
+        .lost_before = journal_.lost && !journal_.lost_just_now,
         .notifier = &*notifier_,
         .undelivered = journal_.outbox,
         .figures = std::move(journal_.figures),

@@ -13,6 +13,7 @@
 #include "store/command_table.hpp"
 #include "store/journal_open.hpp"
 #include "store/journal_tables.hpp"
+#include "store/latch_record.hpp"
 
 namespace canary::store {
 namespace {
@@ -65,7 +66,8 @@ struct Journal::Impl {
   std::deque<Write> backlog;  // lowerings that failed, in order; every later write waits for them
   std::chrono::milliseconds pause;
   std::atomic<bool> healthy{true};
-  bool marked = false;  // as not complete, while a gateway runs
+  bool marked = false;        // as not complete, while a gateway runs
+  bool loss_settled = false;  // but the database still says that it replaces a lost one
   std::thread thread;
 
   void submit(Job job);
@@ -80,7 +82,7 @@ struct Journal::Impl {
     work.done(refuses() ? base::Error("the disk takes no write") : work.work());
   }
   bool refuses() const { return options.refuse && options.refuse(); }
-  void mark_incomplete();
+  void write_marks();
   void perform(const Read& read) { read.done(read_history(database, read.model, read.limit)); }
   base::Result<void> attempt(const Write& write);
   bool flush_backlog();
@@ -116,13 +118,15 @@ void Journal::Impl::run() {
     write.done(base::Error("not committed: the gateway is ending and the disk did not take it"));
 }
 
-/// Where the disk did not take it at the start.
-void Journal::Impl::mark_incomplete() {
-  if (!marked && !refuses()) marked = write_complete(database, false).has_value();
+/// Where the disk did not take them when they were due.
+void Journal::Impl::write_marks() {
+  if (refuses()) return;
+  if (!marked) marked = write_complete(database, false).has_value();
+  if (loss_settled) loss_settled = !write_loss_settled(database).has_value();
 }
 
 base::Result<void> Journal::Impl::attempt(const Write& write) {
-  mark_incomplete();
+  write_marks();
   auto result =
       refuses() ? base::Error("the disk takes no write") : store::write(database, write.record);
   const bool was_healthy = healthy.exchange(result.has_value());
@@ -144,7 +148,7 @@ bool Journal::Impl::perform_together(std::deque<Job>& jobs) {
       (std::holds_alternative<Write>(jobs[count]) || std::holds_alternative<Change>(jobs[count])))
     ++count;
   if (count < 2) return false;
-  mark_incomplete();
+  write_marks();
   const Transaction transaction(database);
   if (!transaction.begun()) return false;
   for (std::size_t i = 0; i < count; ++i) {
@@ -279,7 +283,8 @@ base::Result<Journal::Opened> Journal::open(const std::filesystem::path& state_d
   result.commands = std::move(opened->commands);
   result.figures = std::move(opened->figures);
   result.first_start = opened->first_start;
-  result.lost = opened->lost;
+  result.lost = opened->lost || opened->latch.lost;
+  result.lost_just_now = opened->lost;
   result.kept_aside = std::move(opened->kept_aside);
   result.latch_instance = std::move(opened->latch.instance);
   result.complete = opened->latch.complete;
@@ -329,6 +334,16 @@ void Journal::remember_latch_file(const std::string& instance) {
           [](const base::Result<void>& written) {
             if (!written) log::warn("latch_file_not_named", {{"error", written.error().message()}});
           });
+}
+
+void Journal::loss_settled() {
+  perform(
+      [impl = impl_.get()] {
+        impl->loss_settled = true;
+        impl->write_marks();
+        return base::Result<void>();
+      },
+      [](const base::Result<void>&) {});
 }
 
 void Journal::perform(std::function<base::Result<void>()> work,

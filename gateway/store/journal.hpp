@@ -57,10 +57,11 @@ class Journal {
     std::vector<CommandRow> commands;    // the oldest first
     std::vector<FigureRow> figures;      // for reports
     bool first_start = false;            // the database did not exist
-    bool lost = false;                   // it was corrupt or removed: a new one was begun
-    std::string kept_aside;              // the corrupt one's new name
-    std::string latch_instance;          // of the latch file that belongs to it; empty: unknown
-    bool complete = false;               // the last gateway ended with everything committed
+    bool lost = false;  // it was corrupt or removed: a new one was begun, loss_settled() is due
+    bool lost_just_now = false;  // not by an earlier start, which ended before that
+    std::string kept_aside;      // the corrupt one's new name
+    std::string latch_instance;  // of the latch file that belongs to it; empty: unknown
+    bool complete = false;       // the last gateway ended with everything committed
   };
   /// How to open it; all but `existed` is for a rehearsal.
   struct Options {
@@ -100,6 +101,9 @@ class Journal {
   void forget_command(const std::string& key);
   /// Writes the figures down, in one transaction; `done` on the writer thread.
   void save_figures(std::vector<FigureRow> rows, std::function<void(base::Result<void>)> done);
+  /// What had to be done about a lost database is done and committed. Until then every start finds
+  /// it lost.
+  void loss_settled();
   /// Writes down which latch file belongs to this database.
   void remember_latch_file(const std::string& instance);
 

@@ -61,7 +61,7 @@ base::Result<void> create_private(const std::filesystem::path& path) {
 
 /// Reads what the gateway needs of a database; an error also where its tables are not ours.
 base::Result<void> read_all(Database& database, OpenedDatabase& opened) {
-  if (auto migrated = migrate(database); !migrated) return migrated;
+  if (auto migrated = migrate(database, opened.lost); !migrated) return migrated;
   auto states = read_states(database);
   if (!states) return states.error();
   auto outbox = read_outbox(database);
@@ -111,6 +111,13 @@ base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_di
       finding = examine(database, error);
     }
     if (finding == Finding::unusable) return error;
+    if (finding == Finding::never_written) {
+      // A configuration was once accepted here, so there was a database: it was removed or emptied.
+      std::error_code ignored;
+      if (existed || std::filesystem::exists(state_dir / "last-accepted.yaml", ignored))
+        opened.lost = true;
+      opened.first_start = !opened.lost;
+    }
     if (finding != Finding::corrupt) {
       if (auto read = read_all(database, opened); !read) {
         if (!database.corrupt()) return read.error();
@@ -124,13 +131,6 @@ base::Result<OpenedDatabase> open_database(const std::filesystem::path& state_di
       opened.kept_aside = kept.string();
       opened.lost = true;
       continue;
-    }
-    if (finding == Finding::never_written) {
-      // A configuration was once accepted here, so there was a database: it was removed or emptied.
-      std::error_code ignored;
-      if (existed || std::filesystem::exists(state_dir / "last-accepted.yaml", ignored))
-        opened.lost = true;
-      opened.first_start = !opened.lost;
     }
     opened.database = std::move(database);
     if (auto synced = sync_directory(state_dir); !synced) return synced.error();

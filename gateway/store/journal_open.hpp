@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "store/journal.hpp"
-#include "store/journal_tables.hpp"
+#include "store/latch_record.hpp"
 #include "store/sqlite.hpp"
 
 namespace canary::store {

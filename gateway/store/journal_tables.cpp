@@ -61,6 +61,7 @@ constexpr std::array migrations{
          one INTEGER PRIMARY KEY CHECK (one = 1),
          instance TEXT NOT NULL, complete INTEGER NOT NULL);
        INSERT INTO latch_file VALUES (1, '', 0);)",
+    R"(ALTER TABLE latch_file ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;)",
 };
 
 std::int64_t nanoseconds(base::WallTime time) {
@@ -245,7 +246,7 @@ base::Result<std::int64_t> table_version(Database& database) {
   return statement.integer(0);
 }
 
-base::Result<void> migrate(Database& database) {
+base::Result<void> migrate(Database& database, bool lost) {
   const auto version = table_version(database);
   if (!version) return version.error();
   const auto newest = static_cast<std::int64_t>(migrations.size());
@@ -254,15 +255,16 @@ base::Result<void> migrate(Database& database) {
                        std::to_string(*version) + ", this one knows " + std::to_string(newest) +
                        "): start that release; or move state.db* away, then every canary begins "
                        "latched");
-  for (auto step = std::max<std::int64_t>(*version, 0); step < newest; ++step) {
-    const std::string script = std::string("BEGIN IMMEDIATE;") +
-                               migrations[static_cast<std::size_t>(step)] +
-                               "PRAGMA user_version=" + std::to_string(step + 1) + ";COMMIT;";
-    if (auto done = database.exec(script.c_str()); !done) {
-      const auto error = database.error("prepare the state database");
-      if (sqlite3_get_autocommit(database.get()) == 0) (void)database.exec("ROLLBACK");
-      return error;
-    }
+  if (*version == newest) return {};
+  std::string script = "BEGIN IMMEDIATE;";
+  for (auto step = std::max<std::int64_t>(*version, 0); step < newest; ++step)
+    script += migrations[static_cast<std::size_t>(step)];
+  if (lost) script += "UPDATE latch_file SET lost = 1;";
+  script += "PRAGMA user_version=" + std::to_string(newest) + ";COMMIT;";
+  if (auto done = database.exec(script.c_str()); !done) {
+    const auto error = database.error("prepare the state database");
+    if (sqlite3_get_autocommit(database.get()) == 0) (void)database.exec("ROLLBACK");
+    return error;
   }
   return {};
 }
@@ -289,28 +291,6 @@ base::Result<bool> states_are_missing(Database& database) {
   if (statement.step() != Statement::Step::row)
     return database.error("compare the history with the rollouts");
   return statement.integer(0) != 0;
-}
-
-base::Result<LatchRecord> read_latch_record(Database& database) {
-  Statement statement(database, "SELECT instance, complete FROM latch_file");
-  if (statement.step() != Statement::Step::row)
-    return database.error("read what is known of the latch file");
-  return LatchRecord{statement.text(0), statement.integer(1) != 0};
-}
-
-base::Result<void> write_instance(Database& database, const std::string& instance) {
-  Statement statement(database, "UPDATE latch_file SET instance = ?");
-  statement.bind(instance);
-  if (statement.step() == Statement::Step::failed) return database.error("name the latch file");
-  return {};
-}
-
-base::Result<void> write_complete(Database& database, bool complete) {
-  Statement statement(database, "UPDATE latch_file SET complete = ?");
-  statement.bind(std::int64_t{complete});
-  if (statement.step() == Statement::Step::failed)
-    return database.error("mark the database as complete");
-  return {};
 }
 
 base::Result<void> write_record(Database& database, const Journal::Record& record) {

@@ -11,24 +11,16 @@
 
 namespace canary::store {
 
-/// Brings the tables to this release's version (PRAGMA user_version), in one transaction per step.
+/// Brings the tables to this release's version (PRAGMA user_version), in one transaction. `lost`: a
+/// new database takes the place of one that was lost; it says so itself until write_loss_settled().
 /// An error for a database that a newer release wrote.
-base::Result<void> migrate(Database& database);
+base::Result<void> migrate(Database& database, bool lost = false);
 base::Result<std::int64_t> table_version(Database& database);
 
 base::Result<std::vector<rollout::State>> read_states(Database& database);
 /// Whether the history tells of a canary whose state is not there: states are never removed, so
 /// somebody took them out.
 base::Result<bool> states_are_missing(Database& database);
-
-/// What the database knows of the latch file beside it.
-struct LatchRecord {
-  std::string instance;   // LatchFile::instance(); empty: not yet known
-  bool complete = false;  // the last gateway ended with nothing that the latch file alone knows
-};
-base::Result<LatchRecord> read_latch_record(Database& database);
-base::Result<void> write_instance(Database& database, const std::string& instance);
-base::Result<void> write_complete(Database& database, bool complete);
 
 /// The state, its row and its messages in one transaction.
 base::Result<void> write(Database& database, const Journal::Record& record);

@@ -30,26 +30,6 @@ Instance draw_instance() {
   return instance;
 }
 
-std::string hex_of(const Instance& instance) {
-  constexpr char hex[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : instance) {
-    text += hex[byte >> 4];
-    text += hex[byte & 15];
-  }
-  return text;
-}
-
-std::optional<Instance> instance_from(const std::string& hex) {
-  Instance instance;
-  if (hex.size() != 2 * instance.size()) return std::nullopt;
-  for (std::size_t i = 0; i < instance.size(); ++i) {
-    const auto byte = std::strtoul(hex.substr(2 * i, 2).c_str(), nullptr, 16);
-    instance[i] = static_cast<unsigned char>(byte);
-  }
-  return hex_of(instance) == hex ? std::optional(instance) : std::nullopt;
-}
-
 bool write_at(int fd, std::size_t offset, const char* bytes, std::size_t size) {
   while (size > 0) {
     const ssize_t written = ::pwrite(fd, bytes, size, static_cast<off_t>(offset));
@@ -96,7 +76,9 @@ struct LatchFile::Impl {
   std::array<LatchNote, note_count> notes;
   std::uint64_t next_note = 1;
   Instance instance{}, former{};
-  bool created = false, has_instance = false, lost = false, foreign = false;
+  bool created = false, has_instance = false, foreign = false;
+  bool lost = false;       // found by this start
+  bool unsettled = false;  // found by this start or an earlier one, and not dealt with yet
   std::string damage, kept_aside, fault;
   base::MonoTime not_before{};
 
@@ -105,6 +87,7 @@ struct LatchFile::Impl {
   void put(std::size_t offset, const char* bytes, std::size_t size);
   void store(std::uint32_t index, std::string_view name, const LatchSlot& slot);
   void use(const Instance& chosen);
+  void lose(const char* what);
   base::Result<void> make(bool keep_old, bool sync);
   base::Result<void> write_new(const std::filesystem::path& temporary, Descriptor& made, bool sync);
   std::string difference();
@@ -125,8 +108,13 @@ void LatchFile::Impl::clear() {
 
 void LatchFile::Impl::use(const Instance& chosen) {
   instance = chosen;
-  const Slot header = encode_header(instance, former);
+  const Slot header = encode_header(instance, former, unsettled);
   put(0, header.data(), header.size());
+}
+
+void LatchFile::Impl::lose(const char* what) {
+  lost = unsettled = true;
+  damage = what;
 }
 
 /// Changes memory, and the file where there is one.
@@ -207,15 +195,13 @@ void LatchFile::Impl::read_present() {
   Descriptor present(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   const bool writable = present.get() >= 0;
   if (!writable) present = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (present.get() < 0 || ::fstat(present.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    damage = "it is no file that can be read";
-    lost = true;
-    return;
-  }
+  if (present.get() < 0 || ::fstat(present.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return lose("it is no file that can be read");
   std::string bytes = read_up_to(present.get(), file_bytes + 1);
   const Decoded decoded = decode_file(bytes);
   damage = decoded.damage;
   lost = decoded.lost;
+  unsettled = lost || decoded.unsettled;
   if (decoded.instance) {
     has_instance = true;
     former = decoded.former;
@@ -251,16 +237,15 @@ base::Result<LatchFile> LatchFile::open(const std::filesystem::path& state_dir) 
 void LatchFile::settle(bool existed, const std::string& instance) {
   Impl& impl = *impl_;
   if (impl.created && existed) {
-    impl.lost = true;
-    impl.damage = "it was removed";
+    impl.lose("it was removed");
+    impl.use(impl.instance);
   }
   const auto expected = instance_from(instance);
   if (!expected || *expected == impl.instance) return;
   if (impl.has_instance && *expected == impl.former) return;
   if (!impl.has_instance) return impl.use(*expected);
-  impl.lost = true;
+  impl.lose("it belongs to another gateway, or to another copy of the database");
   impl.foreign = true;
-  impl.damage = "it belongs to another gateway, or to another copy of the database";
   impl.fd.reset();
   impl.instance = *expected;
   impl.clear();
@@ -339,12 +324,12 @@ void LatchFile::keep_note(const std::string& model, const std::string& canary,
   impl_->put(notes_begin + (order % note_count) * note_bytes, bytes.data(), bytes.size());
 }
 
-std::optional<std::string> LatchFile::note(const std::string& model, const std::string& canary,
+std::optional<std::string> LatchFile::note(const std::string& canary,
                                            std::uint32_t rollback) const {
-  const std::string name = slot_name(model, canary);
+  const std::string ending = slot_name({}, canary);
   const LatchNote* newest = nullptr;
   for (const LatchNote& note : impl_->notes)
-    if (note.name == name && note.rollback == rollback)
+    if (note.name.ends_with(ending) && note.rollback == rollback)
       if (newest == nullptr || note.order > newest->order) newest = &note;
   return newest ? std::optional(newest->text) : std::nullopt;
 }
@@ -388,7 +373,12 @@ std::optional<LatchFile::Found> LatchFile::check(base::MonoTime now) {
   return Found{damage, impl.kept_aside, impl.fault};
 }
 
-bool LatchFile::lost() const { return impl_->lost; }
+void LatchFile::loss_settled() {
+  if (std::exchange(impl_->unsettled, false)) impl_->use(impl_->instance);
+}
+
+bool LatchFile::lost() const { return impl_->lost || impl_->unsettled; }
+bool LatchFile::lost_just_now() const { return impl_->lost; }
 bool LatchFile::foreign() const { return impl_->foreign; }
 const std::string& LatchFile::damage() const { return impl_->damage; }
 const std::string& LatchFile::kept_aside() const { return impl_->kept_aside; }

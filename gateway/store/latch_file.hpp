@@ -58,8 +58,8 @@ class LatchFile {
   /// Keeps the words of a rollback until 32 later ones took their room.
   void keep_note(const std::string& model, const std::string& canary, std::uint32_t rollback,
                  const std::string& text);
-  std::optional<std::string> note(const std::string& model, const std::string& canary,
-                                  std::uint32_t rollback) const;
+  /// By the version's name, under whatever model it was then: it may be another model's since.
+  std::optional<std::string> note(const std::string& canary, std::uint32_t rollback) const;
 
   /// What `check` found.
   struct Found {
@@ -72,8 +72,13 @@ class LatchFile {
   std::optional<Found> check(base::MonoTime now);
 
   /// Something that the file held cannot be read any more. `damage` says what was found at the
-  /// start, also where nothing is lost by it.
+  /// start, also where nothing is lost by it. The file says so itself until loss_settled(): a start
+  /// that is killed before leaves it to the next one.
   bool lost() const;
+  /// It was this start that found it.
+  bool lost_just_now() const;
+  /// What had to be done about it is done, and stands in the slots.
+  void loss_settled();
   bool foreign() const;  // it was of another gateway, or of another database than this one
   const std::string& damage() const;
   const std::string& kept_aside() const;

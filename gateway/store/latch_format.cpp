@@ -17,7 +17,8 @@ struct Header {
   char magic[8];
   std::uint32_t slot_count, slot_size;
   unsigned char instance[instance_bytes], former[instance_bytes];
-  char zeros[slot_bytes - 52];
+  std::uint8_t unsettled;
+  char zeros[slot_bytes - 53];
   std::uint32_t crc;
 };
 struct RawSlot {
@@ -60,10 +61,11 @@ std::uint16_t optional_term(const std::optional<base::BasisPoints>& value) {
 }
 bool is_term(std::uint16_t value) { return value <= base::full_weight; }
 
-/// The safe side of terms that nobody vouches for.
+/// The safe side of terms that nobody vouches for. No flag: the latch holds the weight at 0, and
+/// whoever opens it should not find a flag that nobody has set.
 LatchSlot closed() {
   LatchSlot slot;
-  slot.flag = slot.phase = base::BasisPoints{0};
+  slot.phase = base::BasisPoints{0};
   slot.cap = slot.file = 0;
   slot.latched = true;
   slot.attempt = 0;
@@ -122,6 +124,7 @@ void decode_header(std::string_view bytes, Decoded& out) {
   if (sound) {
     out.instance = copied<Instance>(header.instance);
     out.former = copied<Instance>(header.former);
+    out.unsettled = header.unsettled != 0;
   } else if (out.damage.empty()) {
     out.damage = "the head is damaged";
   }
@@ -135,13 +138,34 @@ std::string slot_name(std::string_view model, std::string_view canary) {
   return name += canary;
 }
 
-Slot encode_header(const Instance& instance, const Instance& former) {
+std::string hex_of(const Instance& instance) {
+  constexpr char hex[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : instance) {
+    text += hex[byte >> 4];
+    text += hex[byte & 15];
+  }
+  return text;
+}
+
+std::optional<Instance> instance_from(const std::string& hex) {
+  Instance instance;
+  if (hex.size() != 2 * instance.size()) return std::nullopt;
+  for (std::size_t i = 0; i < instance.size(); ++i) {
+    const auto byte = std::strtoul(hex.substr(2 * i, 2).c_str(), nullptr, 16);
+    instance[i] = static_cast<unsigned char>(byte);
+  }
+  return hex_of(instance) == hex ? std::optional(instance) : std::nullopt;
+}
+
+Slot encode_header(const Instance& instance, const Instance& former, bool unsettled) {
   Header header{};
   std::memcpy(header.magic, magic.data(), sizeof header.magic);
   header.slot_count = slot_count;
   header.slot_size = slot_bytes;
   std::memcpy(header.instance, instance.data(), instance.size());
   std::memcpy(header.former, former.data(), former.size());
+  header.unsettled = unsettled ? 1 : 0;
   header.crc = crc_of(header);
   return copied<Slot>(header);
 }

@@ -2,7 +2,9 @@
 // order.
 //   file     header, 1023 slots, 32 notes
 //   header   256 bytes: magic "CNRYLAT2" (8), slot count (4), slot size (4), instance (16), the
-//            instance that the database may still know (16), zeros, CRC-32 of everything before (4)
+//            instance that the database may still know (16), unsettled (1), zeros, CRC-32 of
+//            everything before (4)
+//            unsettled: a start found that something was lost, and has not yet latched for it
 //   slot     256 bytes: name length (2), name "model\0version" (222), CRC-32 of the name (4),
 //            attempt (4), rollbacks (4), flag, cap, file, phase (2 each; 16383: absent), latched
 //            (1), zeros (3), zeros (4), CRC-32 of everything before (4)
@@ -56,9 +58,13 @@ using Slot = std::array<char, slot_bytes>;
 using Note = std::array<char, note_bytes>;
 using Instance = std::array<unsigned char, instance_bytes>;
 
+/// 32 hexadecimal digits, and back; nothing for what is no instance.
+std::string hex_of(const Instance& instance);
+std::optional<Instance> instance_from(const std::string& hex);
+
 std::string slot_name(std::string_view model, std::string_view canary);
 
-Slot encode_header(const Instance& instance, const Instance& former);
+Slot encode_header(const Instance& instance, const Instance& former, bool unsettled = false);
 /// `name` empty: a free slot. Percentages above 100% are stored as 100%.
 Slot encode_slot(std::string_view name, const LatchSlot& slot);
 /// What the note's room cannot hold of the text is left out.
@@ -75,12 +81,13 @@ struct Decoded {
   };
   std::vector<Entry> entries;
   std::vector<LatchNote> notes;
+  bool unsettled = false;  // the header's
   bool old_version = false;
   std::string damage;  // the first thing that was wrong; empty: sound
   bool lost = false;   // of something that stood there not even the name is left
 };
 /// Takes from the bytes whatever their checksums vouch for. A slot whose name is sound and whose
-/// terms are not reads as: everything 0, latched (the safe side), attempt 0 (unknown).
+/// terms are not reads as: everything 0, latched (the safe side), no flag, attempt 0 (unknown).
 Decoded decode_file(std::string_view bytes);
 
 }  // namespace latch_format

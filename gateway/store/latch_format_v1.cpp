@@ -36,7 +36,7 @@ LatchSlot terms_of(const OldSlot& old, bool& damaged) {
                      cap <= base::full_weight && file <= base::full_weight;
   damaged = !sound;
   if (!sound) {
-    slot.flag = slot.cap = slot.file = 0;
+    slot.cap = slot.file = 0;
     slot.latched = true;
   } else {
     if (flag != flag_absent) slot.flag = static_cast<base::BasisPoints>(flag);

@@ -13,12 +13,15 @@ base::Result<State> open_state(StateDir& dir, Journal::Options options) {
   if (!journal) return journal.error();
   latch->settle(!journal->first_start, journal->latch_instance);
   // Rollbacks are counted from the beginning where their number is gone.
-  if (journal->lost || (latch->lost() && (!journal->complete || latch->foreign())))
+  if (journal->lost_just_now ||
+      (latch->lost_just_now() && (!journal->complete || latch->foreign())))
     latch->renew_instance(journal->latch_instance);
   if (latch->instance() != journal->latch_instance)
     journal->journal->remember_latch_file(latch->instance());
   dir.mark_used();
-  return State{std::move(*latch), std::move(*journal)};
+  State state{std::move(*latch), std::move(*journal)};
+  if (!state.lowerings_lost()) state.latch.loss_settled();  // the database knows all of it
+  return state;
 }
 
 }  // namespace canary::store

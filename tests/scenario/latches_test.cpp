@@ -122,8 +122,9 @@ void Place::lose_database() {
   for (const char* name : {"state.db-wal", "state.db-shm", "state.db"})
     std::filesystem::remove(state() / name);
   if (garbage) support::write_file(state() / "state.db", std::string(8192, 'x'));
-  facts().all_latched = true;
+  facts().starting = false;
   for (Version& version : facts().version) {
+    version.must_latch = true;
     version.recorded = false;
     version.told = true;
   }
@@ -146,8 +147,7 @@ void Place::harm_latch_file() {
   ++facts().harms;
   facts().note("between two: " + what);
   if (facts().orderly) return;  // the database knows all of it
-  facts().latch_file_lost();
-  for (Version& version : facts().version) version.limit = full;
+  facts().latch_file_harmed(what);
 }
 
 /// What befalls the files while no gateway runs.
@@ -164,7 +164,6 @@ void Place::between() {
       harm_latch_file();
       break;
     case 4: {
-      facts().orderly = false;
       lose_database();
       std::filesystem::remove_all(state() / "latch");
       facts().note("and the latch file");
@@ -180,9 +179,8 @@ void Place::between() {
   if (random_.below(3) == 0) {
     const File next = edited(facts().file, random_);
     facts().note("file while nobody runs\n" + next.text("S"));
+    if (facts().starting) facts().other_file_after_killed_start(next);
     write(next);
-    // What a start that was killed has latched are the canaries of the file before.
-    if (!facts().settled) facts().all_latched = false;
   }
 }
 

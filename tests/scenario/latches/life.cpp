@@ -65,13 +65,19 @@ void Life::on_publish() {
 /// A rollback has one id and one wording, however often it is told.
 void Life::on_notice(const notify::Notice& notice) {
   if (notice.kind != config::NoticeKind::rollback) return;
-  demand(!notice.stable.empty(), "a rollback's message names no stable version: " + notice.reason);
+  // Only where the file names neither the version nor its model may nobody know it.
+  bool known = facts_.file.model_of(version_of(notice.canary)) >= 0;
+  for (int m = 0; m < model_names; ++m)
+    known = known || (facts_.file.model[m].present && model_text(m) == notice.model);
+  demand(!known || !notice.stable.empty(),
+         "a rollback's message names no stable version: " + notice.reason);
   const std::string words = std::to_string(notice.time.time_since_epoch().count()) + notice.reason +
                             notice.trigger + notice.actor + notice.stable + notice.mode +
                             std::to_string(notice.before) + ">" + std::to_string(notice.after);
   const std::uint64_t id = hash_of(notice.id);
   for (int i = 0; i < facts_.told_count; ++i) {
     if (facts_.told[i].id != id) continue;
+    if (facts_.told[i].words == 0) facts_.told[i].words = hash_of(words);
     demand(facts_.told[i].words == hash_of(words),
            "told again in other words: " + words + ", before: " + facts_.told[i].begin);
     return;
@@ -108,31 +114,25 @@ std::optional<Outcome> Life::await(const std::function<void(Done)>& command) {
 
 void Life::start(bool disk_full) {
   ++facts_.starts;
-  const bool same = facts_.settled && facts_.file == facts_.in_force;
-  int limits[versions];
-  for (int v = 0; v < versions; ++v) limits[v] = same ? facts_.version[v].limit : full;
-  facts_.orderly = false;
-  // Of a model without a version nothing is remembered over a start.
-  for (int m = 0; m < model_names; ++m)
-    if (std::none_of(std::begin(facts_.version), std::end(facts_.version),
-                     [m](const Version& version) { return version.home == m; }))
-      facts_.seen[m] = 0;
+  facts_.about_to_start();
   facts_.about_to_adopt(facts_.file);
+  int limits[versions];
+  for (int v = 0; v < versions; ++v) limits[v] = facts_.version[v].limit;
   disk_full_ = disk_full;
   house_.start();
   die_if(Death::returned);
-  facts_.adopted(facts_.file);
-  if (disk_full) facts_.settled = false;  // its raises wait for the disk
+  facts_.adopted(facts_.file, !disk_full);  // raises wait for the disk
   for (const auto& model : house_.controller->status().models) {
     if (!model.canary) continue;
     const int v = version_of(*model.canary);
     demand(model.weight.effective <= limits[v], "the start raised " + *model.canary + " from " +
                                                     std::to_string(limits[v]) + " to " +
                                                     std::to_string(model.weight.effective));
-    demand(!facts_.all_latched || model.rollout.latched,
+    demand(!facts_.version[v].must_latch || model.rollout.latched,
            "what nobody remembers is open: " + *model.canary);
   }
-  facts_.all_latched = false;
+  for (Version& version : facts_.version) version.must_latch = false;
+  facts_.starting = false;
   rest();
   for (int v = 0; v < versions; ++v)
     demand(facts_.version[v].told, "nobody was told of the rollback of " + version_text(v));

@@ -32,7 +32,7 @@ std::string harm_latch(const std::filesystem::path& latch, const std::filesystem
       if (!std::filesystem::exists(older)) return {};
       std::filesystem::copy_file(older, latch, std::filesystem::copy_options::overwrite_existing,
                                  error);
-      return "the latch file is an older copy";
+      return older_copy;
     case 5:
       std::filesystem::remove(latch, error);
       std::filesystem::create_directory(latch, error);
@@ -136,6 +136,8 @@ void Life::edit() {
   for (const ModelLine& line : next.model)
     if (line.present) facts_.highest_written = std::max(facts_.highest_written, line.attempt);
   const File before = facts_.in_force;
+  bool pending[versions];
+  for (int v = 0; v < versions; ++v) pending[v] = facts_.version[v].pending;
   const auto put = [this](const File& file) {
     facts_.file = file;
     support::write_file(house_.config_path() + ".new", file.text(house_.state_path().string()));
@@ -146,7 +148,7 @@ void Life::edit() {
   const auto outcome =
       await([this](Done done) { house_.controller->reload("op", std::move(done)); });
   if (outcome->status == 200) {
-    facts_.adopted(next);
+    facts_.adopted(next, true);
     for (const auto& model : house_.controller->status().models)
       if (model.canary)
         for (int v = 0; v < versions; ++v)
@@ -161,8 +163,8 @@ void Life::edit() {
   // After a start on a full disk it is not wholly in force: its raises wait.
   demand(back->status == 200 || (back->status == 503 && disk_full_),
          "the file in force is refused: " + back->message);
-  facts_.adopted(before);
-  facts_.settled = back->status == 200;
+  for (int v = 0; v < versions; ++v) facts_.version[v].pending = pending[v];
+  facts_.adopted(before, back->status == 200);
 }
 
 void Life::flag(int v) {
@@ -264,10 +266,9 @@ void Life::harm() {
   int seen[model_names];
   std::copy(std::begin(facts_.version), std::end(facts_.version), before);
   std::copy(std::begin(facts_.seen), std::end(facts_.seen), seen);
-  facts_.latch_file_lost();
-  for (Version& version : facts_.version) version.limit = full;
   const auto latch = house_.state_path() / "latch";
   const std::string what = harm_latch(latch, dir_ / "older" / "latch", random_);
+  facts_.latch_file_harmed(what);
   ++facts_.harms;
   facts_.note("under the gateway: " + what);
   die_if(Death::returned);
@@ -277,6 +278,7 @@ void Life::harm() {
   demand(decoded.damage.empty(), "not made anew: " + decoded.damage + ", after " + what);
   std::copy(std::begin(before), std::end(before), facts_.version);
   std::copy(std::begin(seen), std::end(seen), facts_.seen);
+  facts_.latch_file_lost = false;
 }
 
 void Life::disk(bool is_full) {

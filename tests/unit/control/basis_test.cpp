@@ -100,6 +100,29 @@ TEST_CASE("a command that says what it was decided on is refused when that is no
   CHECK(house.await([&](Done d) { gateway.resume("m", ann, d, {{}, 1}); }).status == 200);
 }
 
+TEST_CASE("forget rests on the rollback that its sender saw") {
+  const TempDir dir;
+  House house(dir);
+  house.write({});
+  house.start();
+  REQUIRE(house.rollback().status == 200);
+  Yaml next;
+  next.canary = "m_v3";
+  house.write(next);
+  REQUIRE(house.reload().status == 200);
+  const auto forget = [&](std::uint32_t rollback) {
+    return house.await([&](Done done) {
+      house.controller->forget("m_v2", {"ann", "gone"}, std::move(done), {{}, rollback});
+    });
+  };
+  const Outcome late = forget(0);
+  CHECK(late.status == 409);
+  CHECK(late.basis_broken);
+  CHECK(house.slot("m_v2")->latched);
+  CHECK(forget(1).status == 200);
+  CHECK_FALSE(house.slot("m_v2"));
+}
+
 TEST_CASE("a status that has changed while a command waited refuses it") {
   const TempDir dir;
   House house(dir);

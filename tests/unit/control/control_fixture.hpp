@@ -151,6 +151,7 @@ class House {
     Controller::Parts parts{
         io,           clock,          *state_dir_, *latch_, *journal,     std::move(opened->states),
         opened->lost, lowerings_lost, registry,    plane,   config_path()};
+    parts.lost_before = opened->lost && !opened->lost_just_now;
     parts.notifier = &notifier;
     parts.undelivered = std::move(opened->outbox);
     parts.ask_version = [this](const std::string& model, const auto& answer) {

@@ -72,6 +72,16 @@ TEST_CASE("the stable version is named without the model's name and separator in
   for (const auto& row : rows) CHECK(short_version(row.model, row.version) == row.shown);
 }
 
+TEST_CASE("a rollback of which nobody knows the stable version does not name one") {
+  Notice notice = rollback_notice();
+  notice.stable.clear();
+  CHECK(
+      text_of(notice, status_url).starts_with("Rolled back v2 of comp-critic due to error rate "));
+  notice.kind = NoticeKind::step;
+  notice.decision = config::EntryKind::watch;
+  CHECK_THAT(text_of(notice, status_url), Catch::Contains("the stable version is watched"));
+}
+
 TEST_CASE("every other decision is one line that says what to do") {
   const struct {
     NoticeKind kind;
