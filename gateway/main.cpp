@@ -188,12 +188,15 @@ void add_latches(CLI::App& app, CommandLine& line) {
 
 void add_history(CLI::App& app, CommandLine& line) {
   CLI::App* history = app.add_subcommand("history", "Every decision, newest first");
-  history->add_option("MODEL", line.history.model, "Only this model's");
+  CLI::Option* model = history->add_option("MODEL", line.history.model, "Only this model's");
   history->add_option("--limit", line.history.limit, "Maximum rows, 1 to 1000")
       ->check([](const std::string& text) { return check_number(text, 1, 1000); })
       ->capture_default_str();
   add_admin_options(*history, line.history);
-  history->callback([&line] { line.exit_status = cli::run_history(line.history, terminal()); });
+  history->callback([&line, model] {
+    line.history.model_given = model->count() > 0;
+    line.exit_status = cli::run_history(line.history, terminal());
+  });
 }
 
 void add_report(CLI::App& app, CommandLine& line) {

@@ -226,16 +226,15 @@ void Api::complaint(const Call& call) {
 void Api::latches(const Call& call) { call.respond(json(latches_json(backend_.latched()))); }
 
 void Api::forget(const Call& call) {
-  const auto body = JsonBody::read(call.request.body, {"reason", "by"});
-  if (!body) return call.fail(400, "bad_request", body.error().message());
-  auto actor = read_actor(*body, true);
-  if (!actor) return call.fail(400, "bad_request", actor.error().message());
+  auto order = order_of(call, {"reason", "by", "expect"}, true);
+  if (!order) return;
   backend_.forget(
-      call.path[2], std::move(*actor),
+      call.path[2], std::move(order->actor),
       [respond = call.respond, version = call.path[2]](const control::Outcome& outcome) {
         if (outcome.status != 200) return respond(refused(outcome));
         respond(json(forgotten_json(version)));
-      });
+      },
+      std::move(order->basis));
 }
 
 void Api::reload(const Call& call) {
@@ -266,6 +265,9 @@ void Api::history(const Call& call) {
   }
   const std::string model = query_value(call.request.query, "model");
   const std::vector<std::string> known = model_names(backend_);
+  // A script whose variable is empty does not ask for every model's.
+  if (model.empty() && has_query(call.request.query, "model"))
+    return call.fail(404, "unknown_model", unknown_model(model, known));
   // A model that is configured no more still has its history.
   const bool must_have =
       !model.empty() && std::find(known.begin(), known.end(), model) == known.end();

@@ -17,6 +17,7 @@ namespace canary::admin {
 
 /// The path's segments, percent-decoded; empty for a path that cannot be decoded.
 std::vector<std::string> segments(std::string_view path);
+bool has_query(std::string_view query, std::string_view name);
 /// The decoded value of a query parameter; empty when it is absent.
 std::string query_value(std::string_view query, std::string_view name);
 

@@ -36,15 +36,29 @@ std::vector<std::string> segments(std::string_view path) {
   return out;
 }
 
-std::string query_value(std::string_view query, std::string_view name) {
+namespace {
+
+/// The parameter's text as it was sent; nothing when it is absent.
+std::optional<std::string_view> find_query(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const auto pair = query.substr(0, query.find('&'));
     const auto equals = pair.find('=');
     if (pair.substr(0, equals) == name && equals != std::string_view::npos)
-      return decode(pair.substr(equals + 1)).value_or("");
+      return pair.substr(equals + 1);
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
   }
-  return {};
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool has_query(std::string_view query, std::string_view name) {
+  return find_query(query, name).has_value();
+}
+
+std::string query_value(std::string_view query, std::string_view name) {
+  const auto found = find_query(query, name);
+  return found ? decode(*found).value_or("") : std::string();
 }
 
 bool Api::Route::matches(const std::vector<std::string>& path) const {

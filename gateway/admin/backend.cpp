@@ -38,8 +38,8 @@ Backend backend_of(control::Controller& controller, std::function<ProcessCounter
                           Basis basis) {
     c->complaint(model, critical, std::move(actor), std::move(done), std::move(basis));
   };
-  backend.forget = [c](const std::string& version, Actor actor, Done done) {
-    c->forget(version, std::move(actor), std::move(done));
+  backend.forget = [c](const std::string& version, Actor actor, Done done, Basis basis) {
+    c->forget(version, std::move(actor), std::move(done), std::move(basis));
   };
   backend.latched = [c] { return c->latched(); };
   backend.reload = [c](std::string actor, Done done) {

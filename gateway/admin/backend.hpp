@@ -36,7 +36,7 @@ struct Backend {
 
   std::function<control::StatusView()> status;
   std::function<std::shared_ptr<const traffic::VersionAnswers>()> answers;
-  /// Of a model, or of a canary's flag.
+  /// Of a model, of a canary's flag, or of a version that the file does not name.
   using Command =
       std::function<void(const std::string& name, rollout::Actor, control::Done, control::Basis)>;
   std::function<void(const std::string& canary, base::BasisPoints, rollout::Actor, control::Done,
@@ -50,7 +50,7 @@ struct Backend {
   std::function<void(const std::string& model, bool critical, rollout::Actor, control::Done,
                      control::Basis)>
       complaint;
-  std::function<void(const std::string& version, rollout::Actor, control::Done)> forget;
+  Command forget;  // of a version
   std::function<std::vector<control::LatchedView>()> latched;
   std::function<void(std::string actor, control::Done)> reload;
   std::function<void(std::string model, std::size_t limit, HistoryDone)> history;

@@ -39,25 +39,52 @@ bool is_mark(char32_t c) {
 
 char32_t lower(char32_t c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; }
 
-/// Whether a person may read it as `gateway`, or as what else asks for a reload. Any letter beyond
-/// ASCII may look like any letter: no table of look-alikes is complete, and a name too many only
-/// gets its prefix.
-bool reads_as_ours(const CodePoints& name) {
+/// Whether the character may be read as the letter. Letters beyond ASCII may look like any: no
+/// table of look-alikes is complete, and a name too many only gets its prefix.
+bool looks_like(char32_t c, char32_t letter) {
+  if (c >= 0x80) return true;
+  const std::string_view others = letter == 'g'   ? "69q&"
+                                  : letter == 'a' ? "4@"
+                                  : letter == 't' ? "7+"
+                                  : letter == 'e' ? "3"
+                                                  : "";
+  return c == letter || others.find(static_cast<char>(c)) != others.npos;
+}
+
+/// Whether all of it may be read as `gateway`: each character as the next letter or, unless it is a
+/// letter of ASCII, as nothing. Of the seven letters at least one must be ASCII: else every long
+/// name in another script would be one.
+bool is_gateway(std::u32string_view name) {
   constexpr std::u32string_view gateway = U"gateway";
-  std::u32string letters;
+  // read[n]: so far n letters may have been read; [1] with one of ASCII among them.
+  std::array<std::array<bool, 2>, gateway.size() + 1> read{};
+  read[0][0] = true;
   for (const char32_t c : name) {
-    if (is_space(c) || is_mark(c)) continue;
-    const char32_t letter = lower(c);
-    if (c < 0x80 && (letter < 'a' || letter > 'z')) continue;  // `[gate-way]`
-    letters += letter;
+    std::array<std::array<bool, 2>, gateway.size() + 1> next{};
+    if (c < 'a' || c > 'z') next = read;
+    for (std::size_t n = 0; n < gateway.size(); ++n)
+      for (const std::size_t ascii : {0, 1})
+        if (read[n][ascii] && looks_like(c, gateway[n])) next[n + 1][c < 0x80 ? 1 : ascii] = true;
+    read = next;
   }
-  for (auto found = letters.find(U"vv"); found != letters.npos; found = letters.find(U"vv"))
-    letters.replace(found, 2, U"w");
+  return read[gateway.size()][1];
+}
+
+/// Whether a person may read it as `gateway`, or as what else asks for a reload.
+bool reads_as_ours(const CodePoints& name) {
+  std::u32string signs;
+  for (const char32_t c : name)
+    if (!is_space(c) && !is_mark(c)) signs += lower(c);
+  std::u32string letters;
+  for (const char32_t c : signs)
+    if (c >= 0x80 || (c >= 'a' && c <= 'z')) letters += c;
   if (letters == U"file" || letters == U"sighup") return true;
-  if (letters.size() != gateway.size()) return false;
-  for (std::size_t i = 0; i < gateway.size(); ++i)
-    if (letters[i] < 0x80 && letters[i] != gateway[i]) return false;
-  return true;
+  for (const std::u32string_view twice : {U"vv", U"uu"})
+    for (auto found = signs.find(twice); found != signs.npos; found = signs.find(twice))
+      signs.replace(found, 2, U"w");
+  const bool all_foreign =
+      std::all_of(letters.begin(), letters.end(), [](char32_t c) { return c >= 0x80; });
+  return is_gateway(signs) || (all_foreign && letters.size() == 7);
 }
 
 }  // namespace

@@ -36,6 +36,16 @@ const json::value& find_model(const json::value& status, const std::string& mode
   return none;
 }
 
+/// The version among those that are latched; null when it is not.
+const json::value& find_latch(const json::value& latches, const std::string& version) {
+  static const json::value none;
+  const auto* rows = at(latches, "latches").if_array();
+  if (rows == nullptr) return none;
+  for (const auto& row : *rows)
+    if (text(at(row, "canary")) == version) return row;
+  return none;
+}
+
 std::string whole(const json::value& value) { return base::format_number(number(value), 10); }
 
 std::string phase_field(const json::value& model) {
@@ -145,8 +155,18 @@ int run_forget(const ForgetOptions& options, const Terminal& terminal) {
     return fail(options, terminal, exit_usage, "usage",
                 "forget needs --reason: it is what the next person will read");
   if (options.by.empty()) return fail(options, terminal, exit_usage, "usage", "--by is empty");
+  int exit_status = exit_ok;
+  const auto latches = ask(options, terminal, {"GET", "/internal/latches"}, exit_status);
+  if (!latches) return exit_status;
+  if (latches->status != 200) return told(options, terminal, *latches).value_or(exit_refused);
+  const json::value& latch = find_latch(latches->document, options.version);
+  if (!options.json) terminal.out << render_forgets(latch);
+  std::string expect;
+  if (latch.is_object())
+    expect = ",\"expect\":{\"rollback\":" + whole(at(latch, "rollbacks")) + "}";
   const Question question{"POST", "/internal/latches/" + escape(options.version) + "/forget",
-                          "{" + actor_fields(options.by, options.reason) + "}"};
+                          "{" + actor_fields(options.by, options.reason) + expect + "}",
+                          new_key(terminal.now)};
   return show(options, terminal, question, [](const json::value& answer) {
     return text(at(answer, "version")) + " forgotten: it begins anew if the file names it again\n";
   });

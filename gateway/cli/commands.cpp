@@ -51,6 +51,10 @@ int run_report(const ReportOptions& options, const Terminal& terminal) {
 }
 
 int run_history(const HistoryOptions& options, const Terminal& terminal) {
+  // A script whose variable is empty does not ask for everything.
+  if (options.model_given && options.model.empty())
+    return fail(options, terminal, exit_usage, "usage",
+                "MODEL is empty: leave it out for every model's history");
   std::string target = "/internal/history?limit=" + std::to_string(options.limit);
   if (!options.model.empty()) target += "&model=" + escape(options.model);
   return show(options, terminal, {"GET", target, ""}, [&](const json::value& history) {

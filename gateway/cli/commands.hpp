@@ -67,7 +67,8 @@ struct ReportOptions : Options {
 };
 
 struct HistoryOptions : Options {
-  std::string model;  // empty: all
+  std::string model;         // of all, where none is given
+  bool model_given = false;  // also an empty one
   unsigned limit = 20;
 };
 

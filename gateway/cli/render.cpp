@@ -290,6 +290,13 @@ std::string render_acts_on(const json::value& model) {
   return out + "\n";
 }
 
+std::string render_forgets(const json::value& latch) {
+  if (!latch.is_object()) return {};
+  return "forgets " + text(at(latch, "canary")) + " of " + text(at(latch, "model")) +
+         ": rollback number " + base::format_number(number(at(latch, "rollbacks")), 10) + ", " +
+         text(at(latch, "reason")) + "\n";
+}
+
 std::string render_latches(const json::value& latches) {
   const auto& rows = items(at(latches, "latches"));
   if (rows.empty()) return "no version is latched\n";

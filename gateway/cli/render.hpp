@@ -22,6 +22,8 @@ std::string render_status(const boost::json::value& status, const Style& style);
 std::string render_history(const boost::json::value& history, const Style& style);
 /// What a command is about to act on, in one line; empty for a model that is not there.
 std::string render_acts_on(const boost::json::value& model);
+/// What `forget` is about to act on, in one line; empty for a version that is not latched.
+std::string render_forgets(const boost::json::value& latch);
 /// One line per latched version.
 std::string render_latches(const boost::json::value& latches);
 /// What became of `set`.

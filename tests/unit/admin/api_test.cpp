@@ -206,6 +206,16 @@ TEST_CASE("latches are listed, and forgotten by name, with a reason") {
   gateway.outcome.status = 409;
   CHECK(call("POST", "/internal/latches/m_v2/forget", R"({"by":"ann","reason":"x"})").status ==
         409);
+  gateway.outcome.status = 200;
+  gateway.status.models.at(0).rollout.rollbacks = 3;
+  const auto expecting = [&](const std::string& expect) {
+    return call("POST", "/internal/latches/m_v2/forget",
+                R"({"by":"ann","reason":"x","expect":)" + expect + "}");
+  };
+  CHECK(expecting(R"({"rollback":3})").status == 200);
+  CHECK(gateway.basis.rollback == 3U);
+  CHECK(expecting(R"({"rollback":2})").status == 409);
+  CHECK(expecting(R"({"rollback":-1})").status == 400);
 }
 
 TEST_CASE("resume and rollback need a name and a reason") {

@@ -249,14 +249,35 @@ TEST_CASE("keys are forgotten after a day, and the oldest beyond the bound") {
 TEST_CASE("nobody but the gateway is called gateway") {
   using admin::operator_name;
   for (const char* name :
-       {"gateway", "file", "SIGHUP", "Gateway", "GATEWAY", "  gateway ", "gate way", "gate-way",
+       {"gateway",
+        "file",
+        "SIGHUP",
+        "Gateway",
+        "GATEWAY",
+        "  gateway ",
+        "gate way",
+        "gate-way",
         "[gateway]",
         "g\xD0\xB0teway",         // Cyrillic a
         "\xC9\xA1\xD0\xB0teway",  // and a script g
         "\xEF\xBD\x87\xEF\xBD\x81\xEF\xBD\x94\xEF\xBD\x85\xEF\xBD\x97\xEF\xBD\x81\xEF\xBD\x99",
         "gateway\xCC\x81",  // with an accent
         "\xC2\xA0gateway",  // after a no-break space
-        "gate\xE3\x80\x80way", "gatevvay",
+        "gate\xE3\x80\x80way",
+        "gatevvay",
+        "gateuuay",
+        "9ateway",
+        "6ATEWAY",
+        "g4teway",
+        "g@teway",
+        "ga7eway",
+        "gat3way",
+        "qateway",
+        "gateway1",
+        "gateway#2",
+        "1gateway",
+        "GATEWAY\xC4\xB0",         // and a dotted capital I
+        "\xC4\xB0gatew\xC3\xA4y",  // one in front, and an umlaut
         "\xF0\x9D\x90\xA0"
         "ateway"}) {
     INFO(name);
@@ -271,8 +292,11 @@ TEST_CASE("nobody but the gateway is called gateway") {
     INFO(name);
     CHECK_FALSE(operator_name(name).has_value());
   }
-  for (const char* name : {"ann", "gateway-team", "the gateway", "operator", "Zo\xC3\xAB",
-                           "\xE6\x9D\x8E\xE9\x9B\xB7", "ann (on call)", "gatewa"}) {
+  for (const char* name :
+       {"ann", "gateway-team", "the gateway", "operator", "Zo\xC3\xAB", "\xE6\x9D\x8E\xE9\x9B\xB7",
+        "ann (on call)", "gatewa", "1234567", "g1", "gatekeeper",
+        // eight letters of another script
+        "\xD0\x98\xD0\xB2\xD0\xB0\xD0\xBD\xD0\xBE\xD0\xB2\xD0\xB8\xD1\x87"}) {
     INFO(name);
     CHECK(*operator_name(name) == name);
   }

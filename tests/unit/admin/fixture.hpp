@@ -129,7 +129,9 @@ struct FakeGateway {
       note("complaint " + model + (critical ? " critical" : " minor"), actor);
       answer(done);
     };
-    b.forget = [this](const std::string& version, rollout::Actor actor, control::Done done) {
+    b.forget = [this](const std::string& version, rollout::Actor actor, control::Done done,
+                      control::Basis basis) {
+      if (!holds(basis, done)) return;
       note("forget " + version, actor);
       done(outcome);
     };

@@ -19,7 +19,7 @@ class FakeAdmin {
   FakeAdmin(int status, std::string body, std::string looked = {})
       : server_(
             [this, status, body, looked](const net::HttpRequest& request, net::Respond respond) {
-              if (!looked.empty() && request.path == "/internal/status") {
+              if (!looked.empty() && request.method == "GET") {
                 net::HttpResponse response;
                 response.body = looked;
                 return respond(response);
@@ -186,8 +186,10 @@ TEST_CASE("a command that came too late says so, and what was decided is shown")
   CHECK(shown.out.str() == "m resumed: canary at 0%, limited by cap\n  the pause is over\n");
 }
 
-TEST_CASE("forget posts who and why, latches lists; forget does nothing without a reason") {
-  FakeAdmin admin(200, R"({"version":"m_v2","forgotten":true})");
+TEST_CASE("forget looks first and says which rollback it means; it needs a reason") {
+  const std::string latched = R"({"latches":[{"model":"m","canary":"m_v3","rollbacks":1},)"
+                              R"({"model":"m","canary":"m_v2","rollbacks":4,"reason":"slow"}]})";
+  FakeAdmin admin(200, R"({"version":"m_v2","forgotten":true})", latched);
   auto options = ::options<cli::ForgetOptions>(admin);
   options.version = "m_v2";
   options.by = "ann";
@@ -196,9 +198,26 @@ TEST_CASE("forget posts who and why, latches lists; forget does nothing without 
   CHECK(admin.asked().empty());
   options.reason = "never again";
   CHECK(cli::run_forget(options, screen.terminal) == cli::exit_ok);
-  CHECK(admin.asked() ==
-        R"(POST /internal/latches/m_v2/forget {"by":"ann","reason":"never again"})");
-  CHECK(screen.out.str() == "m_v2 forgotten: it begins anew if the file names it again\n");
+  CHECK(admin.asked() == R"(POST /internal/latches/m_v2/forget {"by":"ann","reason":"never again",)"
+                         R"("expect":{"rollback":4}})");
+  CHECK(admin.key().size() == 36);
+  CHECK(screen.out.str() ==
+        "forgets m_v2 of m: rollback number 4, slow\n"
+        "m_v2 forgotten: it begins anew if the file names it again\n");
+  options.version = "m_v9";  // not latched: the gateway says what it knows
+  CHECK(cli::run_forget(options, screen.terminal) == cli::exit_ok);
+  CHECK(admin.asked().find("expect") == std::string::npos);
+}
+
+TEST_CASE("latches are listed; an empty name does not stand for every model's history") {
+  FakeAdmin admin(200, R"({"history":[]})");
+  auto history = options<cli::HistoryOptions>(admin);
+  Screen screen;
+  history.model_given = true;
+  CHECK(cli::run_history(history, screen.terminal) == cli::exit_usage);
+  CHECK(admin.asked().empty());
+  history.model_given = false;
+  CHECK(cli::run_history(history, screen.terminal) == cli::exit_ok);
 
   FakeAdmin lister(200, R"({"latches":[{"model":"m","canary":"m_v2",)"
                         R"("since":"2026-11-23T06:40:02.000Z","attempt":1,"rollbacks":1,)"
