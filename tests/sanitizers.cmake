@@ -1,7 +1,7 @@
 # The same unit executables from build/asan and build/tsan, run by the ctest of build/dev
 # (CANARY_CI=ON; tests/run.sh builds them first), so that one ctest run ends everything.
 # tsan_units: the target that builds, under TSan, the units of the rooms where threads meet.
-set(CANARY_THREADED_ROOMS log stats net reactor store proxy notify control admin)
+set(CANARY_THREADED_ROOMS log stats net reactor store call proxy notify control admin)
 
 set(tsan_units)
 foreach(room ${CANARY_THREADED_ROOMS})

@@ -3,11 +3,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 #include <system_error>
 #include <utility>
 
-#include "proxy/session.hpp"
 #include "proxy/worker.hpp"
 #include "reactor/tcp.hpp"
 
@@ -38,7 +36,7 @@ void Listener::accept() {
   worker_.look_at_descriptors();
   bool more = true;
   for (int i = 0; more && i < accepts_per_turn; ++i) more = accept_one();
-  const MonoTime end = more ? closes_at_ + queue_time : closes_at_;
+  const base::MonoTime end = more ? closes_at_ + queue_time : closes_at_;
   if (worker_.draining() && worker_.reactor().now() >= end) {
     close();
     worker_.stop_when_drained();
@@ -74,10 +72,7 @@ bool Listener::accept_one() {
   }
   worker_.counters().accepted.add();
   const bool turned_away = admission == Worker::Admission::turned_away;
-  auto session = std::make_unique<Session>(worker_, peer, turned_away);
-  Session& started = *session;
-  worker_.adopt(std::move(session));
-  started.start(fd);
+  worker_.serve(fd, peer, turned_away);
   return true;
 }
 

@@ -3,21 +3,15 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <ctime>
-
-#include "proxy/session.hpp"
 
 namespace canary::proxy {
 namespace {
 
-constexpr std::size_t access_buffer = 32 << 10;
 constexpr base::Duration second = std::chrono::seconds(1);
 // When so many connections have ended, and half of them, their memory goes back to the system: by
 // itself the heap keeps it. That takes milliseconds.
 constexpr std::size_t crowd = 1000;
 constexpr base::Duration between_trims = std::chrono::seconds(30);
-// After a pause, what a server had sent before it gave up is read before its end shows.
-constexpr base::Duration pause_shows = second;
 
 }  // namespace
 
@@ -26,10 +20,10 @@ constexpr base::Duration pause_shows = second;
 class Worker::Housekeeping final : public reactor::Timer {
  public:
   explicit Housekeeping(Worker& worker) : worker_(worker) { on_timer(worker.reactor_.now()); }
-  void on_timer(MonoTime now) override {
+  void on_timer(base::MonoTime now) override {
     const base::SystemClock clock;
-    worker_.wall_offset_ = clock.wall().time_since_epoch() - clock.mono().time_since_epoch();
-    worker_.flush_access_log();
+    worker_.call_.wall_offset = clock.wall().time_since_epoch() - clock.mono().time_since_epoch();
+    worker_.call_.access.flush();
     worker_.look_at_descriptors();
     worker_.give_back_memory();
     worker_.reactor_.wheel().arm(*this, now + second);
@@ -45,38 +39,29 @@ Worker::Worker(std::size_t index, std::size_t workers,
     : index_(index),
       workers_(workers),
       reactor_(clock),
-      upstreams_(reactor_),
-      random_(base::random_seed()),
-      current_(new LocalTable{std::move(table)}),
-      current_pin_(current_),
-      access_log_(access_log),
-      housekeeping_(std::make_unique<Housekeeping>(*this)) {
-  upstreams_.follow(*current_->table);
-  upstreams_.make_room = [this] { return evict_idle(); };
-  upstreams_.on_unasked = [this] { counters_.unasked.add(); };
-}
+      call_(index, reactor_.time(), counters_.refused, std::move(table), access_log),
+      wires_(call_, reactor_, buffers_,
+             {.ended = [this](call::Client& client) { ended(client); },
+              .unasked = [this] { counters_.unasked.add(); },
+              .make_room = [this] { return evict_idle(); }}),
+      housekeeping_(std::make_unique<Housekeeping>(*this)) {}
 
-Worker::~Worker() { flush_access_log(); }
+Worker::~Worker() = default;
 
 void Worker::run() { reactor_.run(); }
 
 void Worker::install(std::shared_ptr<const traffic::RoutingTable> table) {
-  const auto before = current_->table;
-  current_ = new LocalTable{std::move(table)};
-  current_pin_ = TablePin(current_);
-  upstreams_.follow(*current_->table);
-  // A canary that gets weight again is tried anew, not charged with a back-off from before.
-  for (const traffic::Model& model : current_->table->models)
-    if (model.canary_weight > 0 && !before->gives_weight(model.name, model.canary->name))
-      upstreams_.hasten(model, reactor_.shared_now());
+  call_.install(std::move(table));
+  wires_.follow();
   for (auto& listener : listeners_) listener->accept();  // the connection limit may have risen
 }
 
 void Worker::drain() {
   if (draining_) return;
   draining_ = true;
+  wires_.drain();
   for (auto& listener : listeners_) listener->drain();
-  for (Session* session = sessions_; session; session = session->next) session->drain();
+  for (call::Client* client = clients_; client; client = client->next) client->drain();
   stop_when_drained();
 }
 
@@ -84,98 +69,58 @@ void Worker::drain() {
 void Worker::stop_when_drained() {
   const bool accepting = std::any_of(listeners_.begin(), listeners_.end(),
                                      [](const auto& listener) { return listener->open(); });
-  if (draining_ && !accepting && !sessions_) reactor_.stop();
+  if (draining_ && !accepting && !clients_) reactor_.stop();
 }
 
 template <class F>
-void Worker::for_each_session(F&& f) {
-  Session* session = sessions_;
-  while (session) {
-    Session* const next = session->next;  // ending takes the session out of the list
-    f(*session);
-    session = next;
+void Worker::for_each_client(F&& f) {
+  call::Client* client = clients_;
+  while (client) {
+    call::Client* const next = client->next;  // ending takes the client out of the list
+    f(*client);
+    client = next;
   }
 }
 
 void Worker::shut_down() {
   for (auto& listener : listeners_) listener->close();
-  for_each_session([](Session& session) { session.shut_down(); });
+  for_each_client([](call::Client& client) { client.shut_down(); });
   stop_when_drained();
 }
 
 void Worker::end_requests(const std::string& model, const std::string& version) {
-  for_each_session([&](Session& session) { session.end_request(model, version); });
-}
-
-bool Worker::kept_waiting(MonoTime since) const {
-  return reactor_.paused_within(pause_shows) && since <= reactor_.resumed_at();
-}
-
-base::WallTime Worker::wall() const {
-  return base::WallTime(reactor_.shared_now().time_since_epoch() + wall_offset_);
-}
-
-std::string_view Worker::date() {
-  const std::time_t now =
-      std::chrono::duration_cast<std::chrono::seconds>(wall().time_since_epoch()).count();
-  if (now != date_second_) {
-    date_second_ = now;
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    char text[40];
-    date_.assign(text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts));
-  }
-  return date_;
-}
-
-bool Worker::samples_access() {
-  const base::BasisPoints sample = current_->table->access_log_sample;
-  if (!access_log_ || sample == 0) return false;
-  return sample == base::full_weight || random_.below(base::full_weight) < sample;
-}
-
-void Worker::log_line(std::string_view line) {
-  access_lines_ += line;
-  ++access_line_count_;
-  if (access_lines_.size() >= access_buffer) flush_access_log();
-}
-
-void Worker::flush_access_log() {
-  if (access_line_count_ == 0) return;
-  access_log_->submit(std::move(access_lines_), access_line_count_);
-  access_lines_ = {};
-  access_lines_.reserve(access_buffer + 4096);
-  access_line_count_ = 0;
+  for_each_client([&](call::Client& client) { client.end_request(model, version); });
 }
 
 void Worker::give_back_memory() {
-  const std::size_t left = most_sessions_ - session_count_;
-  if (left < std::max(crowd, session_count_) || reactor_.now() < next_trim_) return;
-  most_sessions_ = session_count_;
+  const std::size_t left = most_clients_ - client_count_;
+  if (left < std::max(crowd, client_count_) || reactor_.now() < next_trim_) return;
+  most_clients_ = client_count_;
   next_trim_ = reactor_.now() + between_trims;
   ::malloc_trim(0);
 }
 
-void Worker::adopt(std::unique_ptr<Session> session) {
-  Session* const added = session.release();
-  added->next = sessions_;
-  if (sessions_) sessions_->previous = added;
-  sessions_ = added;
-  most_sessions_ = std::max(most_sessions_, ++session_count_);
-  if (added->turned_away()) ++turning_away_;
+void Worker::serve(int fd, const sockaddr_storage& peer, bool turned_away) {
+  call::Client* const added = wires_.make_client(peer, turned_away).release();
+  added->next = clients_;
+  if (clients_) clients_->previous = added;
+  clients_ = added;
+  most_clients_ = std::max(most_clients_, ++client_count_);
+  if (turned_away) ++turning_away_;
+  added->start(fd);
 }
 
-void Worker::ended(Session& session) {
-  if (session.previous)
-    session.previous->next = session.next;
+void Worker::ended(call::Client& client) {
+  if (client.previous)
+    client.previous->next = client.next;
   else
-    sessions_ = session.next;
-  if (session.next) session.next->previous = session.previous;
+    clients_ = client.next;
+  if (client.next) client.next->previous = client.previous;
   const bool was_full = full();
-  --session_count_;
-  if (session.turned_away()) --turning_away_;
+  --client_count_;
+  if (client.turned_away()) --turning_away_;
   counters_.closed.add();
-  reactor_.retire(std::unique_ptr<Session>(&session));
+  reactor_.retire(std::unique_ptr<call::Client>(&client));
   if (was_full && !draining_)
     for (auto& listener : listeners_) listener->accept_later();
   stop_when_drained();

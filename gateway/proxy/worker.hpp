@@ -9,22 +9,16 @@
 #include <vector>
 
 #include "base/descriptors.hpp"
-#include "base/random.hpp"
-#include "base/text_buffer.hpp"
-#include "http/request_head.hpp"
-#include "http/response_head.hpp"
-#include "log/access_log.hpp"
+#include "call/client.hpp"
+#include "call/context.hpp"
 #include "proxy/listener.hpp"
-#include "proxy/table_pin.hpp"
-#include "proxy/upstream_pool.hpp"
+#include "proxy/wires.hpp"
 #include "reactor/buffer.hpp"
 #include "reactor/reactor.hpp"
 #include "stats/cells.hpp"
 #include "traffic/model_version.hpp"
 
 namespace canary::proxy {
-
-class Session;
 
 /// Written by one worker, read by whoever asks.
 struct alignas(64) WorkerCounters {
@@ -48,7 +42,7 @@ class Worker {
 
   // Posted through the inbox:
   void install(std::shared_ptr<const traffic::RoutingTable> table);
-  void announce(std::shared_ptr<const traffic::VersionAnswers> answers) { answers_ = answers; }
+  void announce(std::shared_ptr<const traffic::VersionAnswers> answers) { call_.answers = answers; }
   /// Stops accepting, lets requests finish, then stops the reactor.
   void drain();
   /// Accepts nothing more and ends every connection now.
@@ -59,12 +53,10 @@ class Worker {
   std::size_t index() const { return index_; }
   reactor::Reactor& reactor() { return reactor_; }
   reactor::BufferPool& buffers() { return buffers_; }
-  UpstreamPool& upstreams() { return upstreams_; }
-  base::Random& random() { return random_; }
   WorkerCounters& counters() { return counters_; }
   const WorkerCounters& counters() const { return counters_; }
-  TablePin table() { return TablePin(current_); }
-  const std::shared_ptr<const traffic::VersionAnswers>& answers() const { return answers_; }
+  call::Context& calls() { return call_; }
+  Wires& wires() { return wires_; }
   bool draining() const { return draining_; }
 
   // Room for connections, in worker_room.cpp:
@@ -79,68 +71,37 @@ class Worker {
   /// Closes those of the connections that have been idle for longest; false when none has been for
   /// long.
   bool evict_idle();
-  /// The answer to a connection that is turned away, into `scratch`.
-  void build_turned_away(bool to_head);
-
-  // Scratch, never valid across a suspension.
-  http::RequestHead request;
-  http::ResponseHead response;
-  base::TextBuffer scratch;  // heads are built here
-  std::string text;          // a refusal's message
-  std::string line;          // an access-log line
-
-  /// Whether a server that was asked at `since` may have lost patience with the gateway itself: the
-  /// process was paused meanwhile, and has gone on only just now.
-  bool kept_waiting(MonoTime since) const;
-
-  /// The Date header's value, made once per second.
-  std::string_view date();
-  base::WallTime wall() const;
-
-  /// Whether the present request is to be logged; then its line goes to log_line().
-  bool samples_access();
-  void log_line(std::string_view line);
-
   /// Stops the reactor if it drains, nothing is left, and nothing can come.
   void stop_when_drained();
 
-  void adopt(std::unique_ptr<Session> session);
-  void ended(Session& session);
+  /// Serves a connection that was accepted.
+  void serve(int fd, const sockaddr_storage& peer, bool turned_away);
 
  private:
   static constexpr std::size_t most_turned_away = 16;  // at a time
 
   bool full() const;  // at the connection limit
   template <class F>
-  void for_each_session(F&& f);
+  void for_each_client(F&& f);
+  void ended(call::Client& client);
   class Housekeeping;
-  void flush_access_log();
   void give_back_memory();
 
   std::size_t index_, workers_;
+  reactor::BufferPool buffers_;  // used until the last of what the reactor frees
   reactor::Reactor reactor_;
-  reactor::BufferPool buffers_;
-  UpstreamPool upstreams_;
-  base::Random random_;
   WorkerCounters counters_;
-  LocalTable* current_ = nullptr;
-  TablePin current_pin_;
-  std::shared_ptr<const traffic::VersionAnswers> answers_;
+  call::Context call_;
+  Wires wires_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  Session* sessions_ = nullptr;
-  std::size_t session_count_ = 0, turning_away_ = 0;  // the first includes the second
-  std::size_t most_sessions_ = 0;                     // since memory was given back
+  call::Client* clients_ = nullptr;
+  std::size_t client_count_ = 0, turning_away_ = 0;  // the first includes the second
+  std::size_t most_clients_ = 0;                     // since memory was given back
   base::MonoTime next_trim_{};
   base::DescriptorShares descriptors_;
   bool few_descriptors_ = false;  // when the last connection came
   base::MonoTime next_eviction_{};
   bool draining_ = false;
-  std::int64_t date_second_ = 0;
-  std::string date_;
-  base::Duration wall_offset_{};  // wall time minus monotonic time, read once per second
-  log::AccessLogWriter* access_log_;
-  std::string access_lines_;
-  std::uint64_t access_line_count_ = 0;
   std::unique_ptr<Housekeeping> housekeeping_;
 };
 

@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "http/build_head.hpp"
-#include "proxy/session.hpp"
 #include "proxy/worker.hpp"
 
 namespace canary::proxy {
@@ -12,18 +10,18 @@ namespace {
 // Who has just had an answer may be about to ask again: closing then would meet the next request.
 constexpr base::Duration long_idle = std::chrono::seconds(1);
 constexpr base::Duration fruitless = std::chrono::milliseconds(100);
-// Looking at every session pays only when several go at once.
+// Looking at every client pays only when several go at once.
 constexpr std::size_t most_evicted = 32, evicted_fraction = 8;
 
 }  // namespace
 
 bool Worker::full() const {
-  return (session_count_ - turning_away_) * workers_ >= current_->table->limits.connections;
+  return (client_count_ - turning_away_) * workers_ >= call_.in_force().limits.connections;
 }
 
 void Worker::look_at_descriptors() {
   descriptors_ = base::share_descriptors(base::descriptor_limit());
-  upstreams_.keep_below(descriptors_.upstreams);
+  wires_.keep_below(descriptors_.upstreams);
 }
 
 Worker::Admission Worker::admit(int fd) {
@@ -44,17 +42,17 @@ bool Worker::overfull() {
 }
 
 bool Worker::evict_idle() {
-  const MonoTime now = reactor_.now();
+  const base::MonoTime now = reactor_.now();
   if (now < next_eviction_) return false;
-  std::vector<Session*> idle;
-  for (Session* session = sessions_; session; session = session->next)
-    if (now - session->idle_since() >= long_idle && session->idle()) idle.push_back(session);
+  std::vector<call::Client*> idle;
+  for (call::Client* client = clients_; client; client = client->next)
+    if (now - client->idle_since() >= long_idle && client->idle()) idle.push_back(client);
   if (idle.empty()) {
     next_eviction_ = now + fruitless;
     return false;
   }
   // Those who never asked for anything go first.
-  const auto sooner = [](const Session* a, const Session* b) {
+  const auto sooner = [](const call::Client* a, const call::Client* b) {
     if (a->had_request() != b->had_request()) return b->had_request();
     return a->idle_since() < b->idle_since();
   };
@@ -63,30 +61,13 @@ bool Worker::evict_idle() {
   const auto end = idle.begin() + static_cast<std::ptrdiff_t>(count);
   std::partial_sort(idle.begin(), end, idle.end(), sooner);
   bool any = false;
-  std::for_each(idle.begin(), end, [&](Session* session) {
-    if (session->client().has_input()) return;  // its next request has come
+  std::for_each(idle.begin(), end, [&](call::Client* client) {
+    if (client->has_input()) return;  // its next request has come
     counters_.evicted.add();
-    session->shut_down();
+    client->shut_down();
     any = true;
   });
   return any;
-}
-
-void Worker::build_turned_away(bool to_head) {
-  char id[base::uuid_length];
-  base::write_uuid_v7(id, wall(), random_);
-  const std::string_view request_id(id, sizeof id);
-  std::string body;
-  http::append_error_body(body, "too_many_connections",
-                          "the gateway has as many connections as it can hold", request_id);
-  scratch.clear();
-  http::build_own_response(scratch, {.status = 503,
-                                     .body = body,
-                                     .request_id = request_id,
-                                     .date = date(),
-                                     .extra = "Retry-After: 1\r\n",
-                                     .close = true,
-                                     .to_head = to_head});
 }
 
 }  // namespace canary::proxy

@@ -28,7 +28,7 @@ const base::Clock& system_clock() {
 }
 
 Reactor::Reactor(const base::Clock& clock)
-    : clock_(clock), time_(clock.mono()), now_(time_.clock()), wheel_(now_) {
+    : clock_(clock), time_(clock.mono()), wheel_(time_.now()) {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
   try {
@@ -45,7 +45,7 @@ Reactor::~Reactor() {
   ::close(epoll_);
 }
 
-void Reactor::read_clock(base::Duration rest) { now_ = time_.read(clock_.mono(), rest); }
+void Reactor::read_clock(base::Duration rest) { time_.read(clock_.mono(), rest); }
 
 bool Reactor::add(Socket& socket, int fd) {
   hold(socket, fd);
@@ -140,7 +140,7 @@ void Reactor::free_retired() {
 void Reactor::run() {
   std::array<epoll_event, 256> events;
   while (!stopped_) {
-    const int timeout = yielded_.empty() ? wheel_.wait_ms(now_) : 0;
+    const int timeout = yielded_.empty() ? wheel_.wait_ms(now()) : 0;
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     read_clock(timeout < 0 ? base::Duration::max() : std::chrono::milliseconds(timeout));
     const std::span batch(events.data(), static_cast<std::size_t>(std::max(count, 0)));
@@ -150,7 +150,7 @@ void Reactor::run() {
       dispatch(socket_of(batch[i]));
     }
     read_clock();
-    wheel_.advance(now_);
+    wheel_.advance(now());
     after_batch();
   }
 }

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/running_time.hpp"
 #include "reactor/inbox.hpp"
+#include "reactor/loop_time.hpp"
 #include "reactor/socket.hpp"
 #include "reactor/timer_wheel.hpp"
 
@@ -64,17 +64,9 @@ class Reactor {
   /// Calls resumable.on_resume() after this batch of events, before the next wait.
   void yield(Resumable& resumable) { yielded_.push_back(&resumable); }
 
-  /// The time of the event that is being handled: the clock is read once per event. Time in which
-  /// the process did not run is left out.
-  MonoTime now() const { return now_; }
-  /// The same with nothing left out: what other threads compare.
-  MonoTime shared_now() const { return time_.clock(); }
-  base::Duration paused() const { return time_.paused(); }
-  /// When a noticeable pause of the process last ended, by now(); MonoTime{}: there was none.
-  MonoTime resumed_at() const { return time_.resumed_at(); }
-  bool paused_within(base::Duration last) const {
-    return resumed_at() != MonoTime{} && now() - resumed_at() < last;
-  }
+  /// The time of the event that is being handled: the clock is read once per event.
+  const LoopTime& time() const { return time_; }
+  MonoTime now() const { return time_.now(); }
   TimerWheel& wheel() { return wheel_; }
   Inbox& inbox() { return inbox_; }
 
@@ -99,8 +91,7 @@ class Reactor {
   int epoll_ = -1;
   bool stopped_ = false;
   const base::Clock& clock_;
-  base::RunningTime time_;
-  MonoTime now_;
+  LoopTime time_;
   TimerWheel wheel_;
   Inbox inbox_;
   std::vector<Retired> retired_;

@@ -60,6 +60,13 @@ class Socket {
   Io send(std::span<const iovec> parts);
   /// Bytes that the kernel has taken to send, since the connection began.
   std::uint64_t sent() const { return sent_; }
+  /// Of these, what the peer's kernel has not acknowledged. A segment acknowledges all that arrived
+  /// before it was sent: what has been read from the peer while all of a request is unacknowledged
+  /// was sent before any of that request had arrived.
+  std::uint64_t unacknowledged() const;
+  /// Whether the peer's kernel has acknowledged more than the first so many of them, also on a
+  /// connection that has ended by now. True when the kernel does not tell.
+  bool acknowledged_beyond(std::uint64_t bytes) const;
 
   SocketOwner* owner = nullptr;
 

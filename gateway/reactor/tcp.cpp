@@ -2,13 +2,12 @@
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
-#include <linux/sockios.h>
-#include <linux/tcp.h>
-#include <sys/ioctl.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 namespace canary::reactor {
@@ -24,6 +23,18 @@ base::Error failure(const char* what, const Address& address, int error) {
   const std::string host = host_text(address.storage);
   return base::Error(std::string(what) + " " + (v6 ? "[" + host + "]" : host) + ":" +
                      std::to_string(port_of(address.storage)) + ": " + std::strerror(error));
+}
+
+// As inet_ntop() writes it, which takes sprintf() and a tenth of what a connection costs.
+std::string v4_text(const void* address) {
+  const auto* const bytes = static_cast<const std::uint8_t*>(address);
+  char text[INET_ADDRSTRLEN];
+  char* end = text;
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0) *end++ = '.';
+    end = std::to_chars(end, text + sizeof text, bytes[i]).ptr;
+  }
+  return {text, end};
 }
 
 int bind_socket(const Address& address, bool reuse_port) {
@@ -58,17 +69,13 @@ Address numeric_address(const std::string& host, std::uint16_t port) {
 }
 
 std::string host_text(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET)
+    return v4_text(&reinterpret_cast<const sockaddr_in&>(address).sin_addr);
+  if (address.ss_family != AF_INET6) return {};
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) return v4_text(&v6.s6_addr[12]);
   char text[INET6_ADDRSTRLEN] = "";
-  if (address.ss_family == AF_INET) {
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text,
-                sizeof text);
-  } else if (address.ss_family == AF_INET6) {
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&v6))
-      ::inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof text);
-    else
-      ::inet_ntop(AF_INET6, &v6, text, sizeof text);
-  }
+  ::inet_ntop(AF_INET6, &v6, text, sizeof text);
   return text;
 }
 
@@ -143,19 +150,6 @@ int connect_error(int fd) {
   socklen_t length = sizeof error;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
   return error;
-}
-
-std::uint64_t unacknowledged(int fd) {
-  int bytes = 0;
-  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
-}
-
-bool acknowledged_beyond(int fd, std::uint64_t bytes) {
-  tcp_info info{};
-  socklen_t length = sizeof info;
-  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return true;
-  if (length < offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked) return true;
-  return info.tcpi_bytes_acked > bytes + 1;  // the SYN counts as one
 }
 
 }  // namespace canary::reactor

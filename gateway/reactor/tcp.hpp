@@ -46,12 +46,5 @@ int connect_tcp(const sockaddr_storage& address, socklen_t length,
                 int below = std::numeric_limits<int>::max());
 /// What a connect in progress came to, once the socket is writable: 0 or an errno.
 int connect_error(int fd);
-/// Bytes that the kernel has taken to send and the peer's kernel has not acknowledged. A segment
-/// acknowledges all that arrived before it was sent: what has been read from the peer while all of
-/// a request is unacknowledged was sent before any of that request had arrived.
-std::uint64_t unacknowledged(int fd);
-/// Whether the peer's kernel has acknowledged more than the first so many bytes that were sent,
-/// also on a connection that has ended by now. True when the kernel does not tell.
-bool acknowledged_beyond(int fd, std::uint64_t bytes);
 
 }  // namespace canary::reactor

@@ -86,8 +86,9 @@ Violations check_rooms(const Rooms& rooms) {
         violations.push_back({"CMakeLists.txt", rooms.line.at(room), room + " uses " + used + why});
       };
       if (!below.contains(used)) refuse(", which is not declared above it");
-      if (used == "proxy" && room != "run")
-        refuse(": the control plane reaches proxy through traffic/data_plane");
+      static const std::set<std::string> data_plane{"upstream", "call", "http1", "proxy"};
+      if (data_plane.contains(used) && room != "run" && !data_plane.contains(room))
+        refuse(": the control plane reaches the data plane through traffic/data_plane");
     }
     below.insert(room);
   }
@@ -118,6 +119,21 @@ Violations check_includes(const Source& source, const Rooms& rooms) {
              !rooms.uses.at(room).contains(other))
       violations.push_back({source.path, include.line,
                             room + " may not include " + other + " (CMakeLists.txt, USES)"});
+  }
+  return violations;
+}
+
+Violations check_call(const Source& source) {
+  static const std::set<std::string> seen_of_reactor{"reactor/task.hpp", "reactor/loop_time.hpp"};
+  static const std::set<std::string> system{"sys/socket.h", "sys/uio.h",    "sys/epoll.h",
+                                            "unistd.h",     "netinet/in.h", "netinet/tcp.h",
+                                            "poll.h"};
+  Violations violations;
+  if (source.room() != "call") return violations;
+  for (const Include& include : includes_of(source)) {
+    const bool reactor = include.name.starts_with("reactor/");
+    if ((reactor && !seen_of_reactor.contains(include.name)) || system.contains(include.name))
+      violations.push_back({source.path, include.line, "a call sees no socket: " + include.name});
   }
   return violations;
 }

@@ -28,11 +28,14 @@ struct Rooms {
   std::map<std::string, std::size_t> line;  // of the declaration
 };
 Rooms parse_rooms(std::string_view cmake);
-/// A room uses only rooms declared above it, hence never in a circle; nobody but run sees proxy.
+/// A room uses only rooms declared above it, hence never in a circle; nobody but run sees the data
+/// plane's.
 Violations check_rooms(const Rooms& rooms);
 
 /// Includes by room, own header first, `"room/file.hpp"` form.
 Violations check_includes(const Source& source, const Rooms& rooms);
+/// A call is the same whatever the wire: it sees no socket, no loop and no buffer.
+Violations check_call(const Source& source);
 /// Libraries that only one or a few rooms may see.
 Violations check_fences(const Source& source);
 

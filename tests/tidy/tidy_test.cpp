@@ -66,6 +66,8 @@ TEST_CASE("each room includes only the rooms it uses, its own header first", "[t
   });
 }
 
+TEST_CASE("no call sees a socket", "[tidy]") { check_tree({"gateway"}, check_call); }
+
 TEST_CASE("libraries are seen only behind their fences", "[tidy]") {
   check_tree({"gateway"}, check_fences);
 }
@@ -152,6 +154,14 @@ TEST_CASE("the rule of rooms refuses what it must", "[tidy][self]") {
   CHECK(includes("gateway/log/a.cpp", "#include \"attic/b.hpp\"\n") == Lines{1});
   CHECK(includes("gateway/attic/a.cpp", "int a;\n") == Lines{1});
   CHECK(includes("gateway/main.cpp", "#include \"proxy/a.hpp\"\n") == Lines{});
+}
+
+TEST_CASE("the rule of calls refuses what it must", "[tidy][self]") {
+  const std::string text =
+      "\n#include \"reactor/task.hpp\"\n#include \"reactor/socket.hpp\"\n"
+      "#include <string>\n#include <sys/socket.h>\n";
+  CHECK(lines_of(check_call(snippet("gateway/call/a.cpp", text))) == Lines{3, 5});
+  CHECK(check_call(snippet("gateway/http1/a.cpp", text)).empty());
 }
 
 TEST_CASE("the fences refuse what they must", "[tidy][self]") {

@@ -1,13 +1,15 @@
 // What clients do wrong, or stop doing: never the version's fault.
 #include <catch2/catch.hpp>
 
-#include "proxy/exchange_record.hpp"
+#include "call/record.hpp"
 #include "support/running_worker.hpp"
 
 namespace canary::proxy {
 namespace {
 
 using namespace test;
+using base::MonoTime;
+using call::CallRecord;
 
 const std::string chunked_post =
     "POST / HTTP/1.1\r\nHost: gw\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -177,7 +179,7 @@ TEST_CASE("timeouts.total is the client's fault when it has used up the time its
   for (const Row& row : rows) {
     CAPTURE(row.head, row.upload, row.answer, row.slow_reader);
     MonoTime now{std::chrono::hours(1)};
-    ExchangeRecord record(0, now);
+    CallRecord record(0, now);
     const auto pass = [&](int ms) { return now += std::chrono::milliseconds(ms); };
     record.client_blocks(false, pass(row.head));
     record.client_blocks(true, now);

@@ -1,13 +1,15 @@
 // Clients that send or take a byte now and then, and those whose link is slow.
 #include <catch2/catch.hpp>
 
-#include "proxy/client_pace.hpp"
+#include "call/client_pace.hpp"
 #include "support/running_worker.hpp"
 
 namespace canary::proxy {
 namespace {
 
 using namespace test;
+using base::MonoTime;
+using call::ClientPace;
 
 MonoTime at(base::Duration time) { return MonoTime(time); }
 

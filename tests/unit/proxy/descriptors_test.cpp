@@ -59,7 +59,7 @@ TEST_CASE("Out of descriptors for an upstream is the gateway's own fault, and no
   Client client(gateway.port);
   CHECK(client.ask(get("/")).body == "stable");
   gateway.install(10000);
-  gateway.ask([](Worker& worker) { worker.upstreams().clear(); });
+  gateway.ask([](Worker& worker) { worker.wires().upstreams().clear(); });
   REQUIRE(stable.ended(1));
   Message answer;
   {
@@ -105,7 +105,7 @@ TEST_CASE("However many connect, the last descriptors are left to others and to 
   const bool enough = gateway.eventually([&] { return turned_away() > 0; });
   std::vector<int> served;
   for (int i = 0; i < 20; ++i) {
-    gateway.ask([](Worker& worker) { worker.upstreams().clear(); });
+    gateway.ask([](Worker& worker) { worker.wires().upstreams().clear(); });
     served.push_back(before.ask(get("/")).status());
   }
   const int next = base::next_descriptor();

@@ -82,7 +82,7 @@ TEST_CASE("A version whose names have no address is a 503, or stable's answer") 
   config.models[0].failover = failover;
   RunningWorker gateway(config, 10000);
   gateway.ask([since = since](Worker& worker) {
-    const traffic::Version& canary = *worker.table()->models[0].canary;
+    const traffic::Version& canary = *worker.calls().in_force().models[0].canary;
     canary.stats->requests->set_nameless_since(worker.reactor().now() - since);
   });
   const Message answer = Client(gateway.port).ask(get("/"));
@@ -120,10 +120,7 @@ TEST_CASE("Connections to an endpoint that left are closed: idle ones at once, o
   RunningWorker gateway(one_model(leaving.port));
   const traffic::EndpointId id = gateway.table(0)->models[0].stable.endpoints[0].id;
   const auto idle = [&] {
-    return gateway.ask([id](Worker& worker) {
-      const auto* slot = worker.upstreams().find(id);
-      return slot ? slot->idle.size() : 0;
-    });
+    return gateway.ask([id](Worker& worker) { return worker.wires().upstreams().idle_to(id); });
   };
   Client client(gateway.port);
   client.send(get("/"));
@@ -147,7 +144,8 @@ TEST_CASE("What is in flight to an endpoint is counted, and counted down however
   RunningWorker gateway(one_model(upstream.port));
   const traffic::EndpointId id = gateway.table(0)->models[0].stable.endpoints[0].id;
   const auto load = [&] {
-    return gateway.ask([id](Worker& worker) { return worker.upstreams().find(id)->in_flight; });
+    return gateway.ask(
+        [id](Worker& worker) { return worker.calls().endpoints.find(id)->in_flight; });
   };
   std::list<Client> clients;
   for (int i = 0; i < 4; ++i) clients.emplace_back(gateway.port).send(get("/"));

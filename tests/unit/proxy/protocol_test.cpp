@@ -261,9 +261,9 @@ TEST_CASE("Unasked bytes, or the end, on an idle upstream connection drop it bef
   // A POST would not be repeated: so it must not meet the dead connection at all.
   REQUIRE(gateway.eventually([&] {
     return gateway.ask([id](Worker& worker) {
-      UpstreamLease lease = worker.upstreams().take(id);
+      auto lease = worker.wires().upstreams().take(id);
       const bool there = lease != nullptr;
-      if (there) worker.upstreams().put(std::move(lease), 4s, 64);
+      if (there) worker.wires().upstreams().put(*lease.release(), 4s, 64);
       return !there;
     });
   }));
@@ -288,12 +288,12 @@ TEST_CASE("Unasked bytes that no event has told of yet are found by a pipelined 
   bool taken = false;
   REQUIRE(gateway.eventually([&] {  // it goes back a moment after the client has its answer
     return gateway.ask([&](Worker& worker) {
-      UpstreamLease lease = worker.upstreams().take(id);
+      auto lease = worker.wires().upstreams().take(id);
       if (!lease) return false;
-      worker.upstreams().put(std::move(lease), 4s, 64);
+      worker.wires().upstreams().put(*lease.release(), 4s, 64);
       speak.open();
       spoken.wait();  // the bytes are in the kernel, and the loop has not asked it
-      taken = worker.upstreams().take(id) != nullptr;
+      taken = worker.wires().upstreams().take(id) != nullptr;
       return true;
     });
   }));

@@ -3,7 +3,7 @@
 
 #include <list>
 
-#include "proxy/exchange_record.hpp"
+#include "call/record.hpp"
 #include "support/running_worker.hpp"
 #include "support/streaming.hpp"
 
@@ -11,6 +11,8 @@ namespace canary::proxy {
 namespace {
 
 using namespace test;
+using base::MonoTime;
+using call::CallRecord;
 
 config::Config with_slo(std::uint16_t port, config::Duration slo) {
   config::Config config = one_model(port);
@@ -181,7 +183,7 @@ TEST_CASE("Being held up counts from where nothing moved any more, and only unti
   model.stable.stats = registry.version("m", "m_v1", {200ms, 300ms, false});
   const stats::LatencyCell& cell = model.stable.stats->latency->all()[0];
   MonoTime now{1h};
-  ExchangeRecord record(0, now);
+  CallRecord record(0, now);
   record.client_blocks(false, now);
   record.picked(model, model.stable, true);
   CHECK(record.next_age_check() == MonoTime::max());
@@ -269,8 +271,9 @@ TEST_CASE("What began before the version last came to have weight is no evidence
   Client client(gateway.port);
   client.send(get("/"));
   REQUIRE(upstream.saw(1));
-  gateway.ask(
-      [](Worker& worker) { worker.table()->models[0].stable.stats->requests->begin_episode(); });
+  gateway.ask([](Worker& worker) {
+    worker.calls().in_force().models[0].stable.stats->requests->begin_episode();
+  });
   REQUIRE(gateway.let_pass(3500ms));
   CHECK(gateway.stable().over_slo == 0);
   answer.open();

@@ -1,7 +1,9 @@
 // Bytes of an upstream that no request asked for: they are nobody's answer, and what may still
 // follow an answer meets no other request.
-#include <catch2/catch.hpp>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
+#include <catch2/catch.hpp>
 #include <optional>
 #include <thread>
 
@@ -19,10 +21,16 @@ std::uint64_t unasked(RunningWorker& gateway) {
   return gateway.ask([](Worker& worker) { return worker.counters().unasked.get(); });
 }
 
+int unacknowledged(const Wire& wire) {
+  int bytes = 0;
+  REQUIRE(::ioctl(wire.fd(), SIOCOUTQ, &bytes) == 0);
+  return bytes;
+}
+
 /// Sends, and waits until it stands in the peer's kernel.
 void put(Wire& wire, const std::string& bytes) {
   wire.send(bytes);
-  while (reactor::unacknowledged(wire.fd()) > 0) std::this_thread::yield();
+  while (unacknowledged(wire) > 0) std::this_thread::yield();
 }
 
 /// The server takes the gateway's connect and speaks, before the gateway can look.

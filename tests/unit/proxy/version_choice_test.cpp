@@ -23,9 +23,9 @@ Upstream::Script dies_when_reused() {
 
 bool has_idle(RunningWorker& gateway, traffic::EndpointId endpoint) {
   return gateway.ask([endpoint](Worker& worker) {
-    UpstreamLease lease = worker.upstreams().take(endpoint);
+    auto lease = worker.wires().upstreams().take(endpoint);
     const bool found = lease != nullptr;
-    if (found) worker.upstreams().put(std::move(lease), 4s, 64);
+    if (found) worker.wires().upstreams().put(*lease.release(), 4s, 64);
     return found;
   });
 }
@@ -222,7 +222,7 @@ TEST_CASE("A request that still connects to the canary when weight 0 is installe
   CHECK(gateway.canary().in_flight() == 0);
   CHECK(gateway.stable().by_code == Charges{{"ok 200", 1}});
   CHECK(gateway.stable().in_flight() == 0);
-  gateway.ask([](Worker& worker) { worker.upstreams().clear(); });
+  gateway.ask([](Worker& worker) { worker.wires().upstreams().clear(); });
   CHECK(let_in.receive_all().empty());  // its connection was made, and never used
 }
 

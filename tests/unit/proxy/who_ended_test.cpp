@@ -41,8 +41,8 @@ void check_clients(RunningWorker& gateway, const std::string& by_code) {
   CHECK(gateway.stable().evidence == 0);
   CHECK(gateway.stable().samples == 0);
   CHECK(gateway.ask([](Worker& worker) {
-    return worker.table()->models[0].stable.stats->last_failure();
-  }) == MonoTime{});
+    return worker.calls().in_force().models[0].stable.stats->last_failure();
+  }) == base::MonoTime{});
 }
 void check_versions(RunningWorker& gateway, const std::string& by_code) {
   REQUIRE(gateway.eventually([&] { return gateway.stable().charges() == 1; }));
