@@ -82,9 +82,16 @@ BodyReader::Step BodyReader::feed_chunked(char* bytes, std::size_t size) {
     step.data += length;
     body_bytes_ += length;
     remaining_ -= length;
-    if (remaining_ == 0) state_ = State::data_cr;
+    if (remaining_ == 0) step.consumed += end_data(bytes + step.consumed, size - step.consumed);
   }
   return step;
+}
+
+// Behind a chunk's data. Mostly its line end is there too, and need not be looked at byte by byte.
+std::size_t BodyReader::end_data(const char* bytes, std::size_t size) {
+  const bool whole = size >= 2 && bytes[0] == '\r' && bytes[1] == '\n';
+  state_ = whole ? State::size_start : State::data_cr;
+  return whole ? 2 : 0;
 }
 
 bool BodyReader::to(State state) {

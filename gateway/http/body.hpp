@@ -37,6 +37,7 @@ class BodyReader {
  private:
   enum class State : std::uint8_t;
   Step feed_chunked(char* bytes, std::size_t size);
+  std::size_t end_data(const char* bytes, std::size_t size);
   bool take(char c);  // one byte of chunk framing; false: it is broken
   bool take_size(char c);
   bool end_ext_name(char c);
