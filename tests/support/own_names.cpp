@@ -1,7 +1,7 @@
 // Loaded into a process (LD_PRELOAD) where no mount namespace may put other files in the place of
-// /etc/resolv.conf and /etc/hosts: getaddrinfo and res_ninit read those that OWN_RESOLV_CONF and
-// OWN_HOSTS name, and so does whoever opens /etc/hosts. The search list is gone through by libc's
-// own res_nsearch.
+// /etc/resolv.conf and /etc/hosts: getaddrinfo and res_ninit read the files that OWN_RESOLV_CONF
+// and OWN_HOSTS name, and so does whoever opens /etc/hosts. As in libc, IPv4 and IPv6 are asked
+// for at once. The search list is gone through by libc's own res_nsearch.
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <dlfcn.h>
@@ -12,8 +12,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <future>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -76,25 +78,44 @@ std::vector<std::string> of_hosts_file(const std::string& name) {
   return out;
 }
 
-// Adds the addresses of one family; 0, or an EAI code.
-int of_dns(const char* name, int type, std::vector<std::string>& out) {
+struct Answer {
+  int failed = EAI_NONAME;  // an EAI code, or 0
+  std::vector<std::string> addresses;
+};
+
+// The addresses of one family.
+Answer of_dns(const char* name, int type) {
+  Answer out{EAI_AGAIN, {}};
   struct __res_state state {};
-  if (::res_ninit(&state) != 0) return EAI_AGAIN;
+  if (::res_ninit(&state) != 0) return out;
   unsigned char answer[4096];
   const int size = ::res_nsearch(&state, name, ns_c_in, type, answer, sizeof answer);
-  const int failed = state.res_h_errno;
+  if (size < 0 && state.res_h_errno != TRY_AGAIN) out.failed = EAI_NONAME;
   ::res_nclose(&state);
   ns_msg message;
-  if (size < 0) return failed == TRY_AGAIN ? EAI_AGAIN : EAI_NONAME;
-  if (ns_initparse(answer, size, &message) != 0) return EAI_AGAIN;
+  if (size < 0 || ns_initparse(answer, size, &message) != 0) return out;
+  out.failed = 0;
   ns_rr record;
   for (int i = 0; i < ns_msg_count(message, ns_s_an); ++i) {
     if (ns_parserr(&message, ns_s_an, i, &record) != 0 || ns_rr_type(record) != type) continue;
     char text[INET6_ADDRSTRLEN];
     inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(record), text, sizeof text);
-    out.emplace_back(text);
+    out.addresses.emplace_back(text);
   }
-  return 0;
+  return out;
+}
+
+// The addresses of the families wanted, IPv4 first. Both are asked at once.
+Answer of_dns_both(const char* name, int family) {
+  std::future<Answer> v6;
+  if (family != AF_INET) v6 = std::async(std::launch::async, of_dns, name, ns_t_aaaa);
+  Answer out;
+  if (family != AF_INET6) out = of_dns(name, ns_t_a);
+  if (!v6.valid()) return out;
+  Answer more = v6.get();
+  if (more.failed == EAI_AGAIN) out.failed = EAI_AGAIN;
+  out.addresses.insert(out.addresses.end(), more.addresses.begin(), more.addresses.end());
+  return out;
 }
 
 }  // namespace
@@ -121,10 +142,9 @@ int getaddrinfo(const char* name, const char* service, const addrinfo* hints, ad
     return numeric(name, service, hints, found);
   std::vector<std::string> texts = of_hosts_file(name);
   if (texts.empty()) {
-    int v4 = EAI_NONAME, v6 = EAI_NONAME;
-    if (wanted.ai_family != AF_INET6) v4 = of_dns(name, ns_t_a, texts);
-    if (wanted.ai_family != AF_INET) v6 = of_dns(name, ns_t_aaaa, texts);
-    if (texts.empty()) return v4 == EAI_AGAIN || v6 == EAI_AGAIN ? EAI_AGAIN : EAI_NONAME;
+    Answer asked = of_dns_both(name, wanted.ai_family);
+    if (asked.addresses.empty()) return asked.failed == EAI_AGAIN ? EAI_AGAIN : EAI_NONAME;
+    texts = std::move(asked.addresses);
   }
   addrinfo** end = found;
   for (const std::string& text : texts) {
