@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <iostream>
 
+#include "support/source_dir.hpp"
 #include "tidy/rules.hpp"
 
 using namespace canary::tidy;
@@ -13,7 +14,7 @@ const std::vector<Exception> long_files{};
 const std::vector<Exception> long_functions{
     {"gateway/http/own_text.cpp:reason_phrase", 102}};  // a table, written as a switch
 
-const std::filesystem::path root = CANARY_SOURCE_DIR;
+const std::filesystem::path root = canary::support::source_dir();
 
 Rooms declared_rooms() { return parse_rooms(read_text(root / "CMakeLists.txt")); }
 

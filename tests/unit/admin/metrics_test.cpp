@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "support/source_dir.hpp"
 #include "unit/admin/fixture.hpp"
 
 using namespace canary;
@@ -185,7 +186,7 @@ TEST_CASE("every metric that is emitted is documented, and every documented one 
   FakeGateway gateway;
   make_busy(gateway);
   const std::string page = render(gateway);
-  std::ifstream file(CANARY_SOURCE_DIR "/docs/metrics.md");
+  std::ifstream file(support::source_dir() / "docs/metrics.md");
   REQUIRE(file.good());
   std::stringstream text;
   text << file.rdbuf();

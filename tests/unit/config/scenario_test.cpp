@@ -6,6 +6,7 @@
 #include <set>
 
 #include "config/edit.hpp"
+#include "support/source_dir.hpp"
 
 using namespace canary;
 using namespace canary::config;
@@ -279,7 +280,7 @@ TEST_CASE("one key of a configuration's text is set, and every other byte stays"
 
 TEST_CASE("docs/rehearsal.md names every key and word of a scenario, and no other key",
           "[scenario]") {
-  std::ifstream file(std::string(CANARY_SOURCE_DIR) + "/docs/rehearsal.md");
+  std::ifstream file(support::source_dir() / "docs/rehearsal.md");
   const std::string page{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   REQUIRE(page.size() > 1000);
   std::set<std::string> keys;

@@ -7,12 +7,13 @@
 #include <string>
 
 #include "config/load.hpp"
+#include "support/source_dir.hpp"
 
 namespace canary::config_test {
 
 /// A file of the source tree.
 inline std::string source_file(const std::string& name) {
-  std::ifstream in(std::string(CANARY_SOURCE_DIR) + "/" + name);
+  std::ifstream in(support::source_dir() / name);
   if (!in) throw std::runtime_error("cannot read " + name);
   std::ostringstream out;
   out << in.rdbuf();

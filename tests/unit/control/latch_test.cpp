@@ -2,6 +2,7 @@
 // raised for others. Only resume, a higher attempt than any seen, or forget opens it.
 #include <algorithm>
 
+#include "support/source_dir.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/control/control_fixture.hpp"
 
@@ -457,7 +458,7 @@ TEST_CASE("the state directory of the first releases opens") {
   // of its plan with a flag of 5%.
   const TempDir dir;
   std::filesystem::create_directory(dir / "state");
-  const auto old = std::filesystem::path(CANARY_SOURCE_DIR) / "tests/unit/store/old";
+  const auto old = support::source_dir() / "tests/unit/store/old";
   std::filesystem::copy(old / "latch-1", dir / "state" / "latch");
   std::filesystem::copy(old / "state-3.db", dir / "state" / "state.db");
   House house(dir);

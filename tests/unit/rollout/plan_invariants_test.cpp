@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "support/source_dir.hpp"
 #include "unit/rollout/plan_world.hpp"
 
 using namespace canary;
@@ -127,7 +128,7 @@ std::set<Transition> walk(std::uint64_t seeds) {
 /// "  running --> gate: tick" and "  running --> rolled_back: tick, rollback", of the page's
 /// diagram.
 std::set<Transition> drawn() {
-  std::ifstream page(std::string(CANARY_SOURCE_DIR) + "/docs/rollout.md");
+  std::ifstream page(support::source_dir() / "docs/rollout.md");
   REQUIRE(page);
   std::set<Transition> transitions;
   for (std::string line; std::getline(page, line);) {

@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "support/small_disk.hpp"
+#include "support/source_dir.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace canary;
@@ -350,9 +351,8 @@ TEST_CASE("the first version's file is taken over, and its damage is seen") {
   // Bytes as the release before wrote them: one canary latched at attempt 3, one at 10% of a plan.
   const TempDir dir;
   const auto copy = [&](const char* name) {
-    std::filesystem::copy_file(
-        std::filesystem::path(CANARY_SOURCE_DIR) / "tests/unit/store/old" / name, dir / "latch",
-        std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(support::source_dir() / "tests/unit/store/old" / name, dir / "latch",
+                               std::filesystem::copy_options::overwrite_existing);
   };
   copy("latch-1");
   SECTION("sound") {
