@@ -177,9 +177,9 @@ void Reloader::take(const base::Result<base::FileText>& file) {
 }
 
 void Reloader::refuse(int status, const std::vector<std::string>& problems) {
-  refused_.reset();
   // A sound text that the disk did not take (503) is tried again at the next look.
-  if (unread_.empty() && status == 422) refused_ = present_;
+  const bool lasting = unread_.empty() && status == 422;
+  refused_ = lasting ? std::optional(present_) : std::nullopt;
   for (const auto& problem : problems)
     log::error("config_rejected", {{"path", core_.parts.config_path}, {"problem", problem}});
   Outcome outcome;
