@@ -8,11 +8,9 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 build=$root/build/fuzz
 targets="fuzz_request_head fuzz_response_head fuzz_chunked_body fuzz_request_stream fuzz_config"
 
-cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-  -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" \
-  -DCANARY_SANITIZE=address,undefined,fuzzer-no-link -DCANARY_FUZZ=ON >/dev/null
+(cd "$root" && cmake --preset fuzz >/dev/null)
 # shellcheck disable=SC2086 # one argument per target
-ninja -C "$build" $targets
+cmake --build "$build" --target $targets
 
 [ "$seconds" -gt 0 ] || exit 0
 for target in $targets; do
