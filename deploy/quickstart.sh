@@ -6,7 +6,7 @@
 #   deploy/quickstart.sh --once          ends by itself: status 0 if the story went as told, else 1
 #     --port N        of the data listener   (8080; another one when it is taken)
 #     --admin-port N  of the admin listener  (9901; another one when it is taken)
-#     --no-install    do not look for missing Debian packages
+#     --no-install    do not look for missing packages
 #     --no-build      use build/release as it is
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -83,7 +83,7 @@ field() {  # field PYTHON-EXPRESSION: of the JSON document `d` on standard input
   /usr/bin/python3 -c "import json, sys; d = json.load(sys.stdin); print($1)"
 }
 
-step "1. Debian packages and the release build"
+step "1. Packages and the release build"
 if [ "$install" = yes ]; then deploy/packages.sh quickstart; fi
 if [ "$build" = yes ]; then
   cmake --preset release >"$work/cmake.log" || { cat "$work/cmake.log"; fail "cmake failed"; }
