@@ -33,7 +33,7 @@ def connect(address, source, receives=None):
 def test_idle_connections_are_cheap_and_end_at_their_timeout(gateways, echoes, tmp_path):
     count = 10_000 if LONG else 300 if SANITIZED else 1500
     trial = start(gateways, echoes, tmp_path,
-                  data={"timeouts": {"header": "60s", "keepalive_idle": "10s" if LONG else "2s"},
+                  data={"timeouts": {"header": "60s", "keepalive_idle": "10s" if LONG else "5s"},
                         "limits": {"connections": 16_000}})
     gateway = trial.gateway
     trial.fault()
