@@ -109,11 +109,13 @@ class Gateway {
   /// Everything up to what is in force: reads, opens, listens.
   int prepare(std::optional<Started>& started) {
     const StartFile file = read_start_file(options_.config_path);
+    const bool readable = file.unread.empty();
+    if (says_too_many_open(file.unread)) return fail(base::Error(file.unread));
     const auto dir = options_.state_dir.empty() ? state_dir_of(file) : options_.state_dir;
     // Which state directory is an unreadable file's nobody knows; where the default one is not
     // there, nothing is kept either.
     std::error_code ignored;
-    if (!file.readable && options_.state_dir.empty() && !std::filesystem::exists(dir, ignored))
+    if (!readable && options_.state_dir.empty() && !std::filesystem::exists(dir, ignored))
       return run_invalid_config;
     auto state_dir = store::StateDir::open(dir);
     if (!state_dir) return fail(state_dir.error());

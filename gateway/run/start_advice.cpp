@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
-#include <string_view>
 #include <system_error>
 
 #include "base/descriptors.hpp"
@@ -54,9 +53,13 @@ std::string explain(const std::exception& error) {
 // What failed has given its descriptors back by now; none of them takes more than a few.
 std::string explain(std::string message) {
   constexpr std::size_t few = 8;
-  const bool said = message.find(std::strerror(EMFILE)) != message.npos;
   const auto next = static_cast<std::size_t>(base::next_descriptor());
-  return said || next + few >= base::descriptor_limit() ? message + lack_of_descriptors() : message;
+  const bool few_left = next + few >= base::descriptor_limit();
+  return few_left || says_too_many_open(message) ? message + lack_of_descriptors() : message;
+}
+
+bool says_too_many_open(std::string_view message) {
+  return message.find(std::strerror(EMFILE)) != message.npos;
 }
 
 // A client and its upstream connection. Every worker may keep an idle one of these, which no other

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace canary::run {
 
@@ -14,6 +15,8 @@ std::string explain(const std::exception& error);
 /// `message` of a failure that came as a value, and what to do when hardly a descriptor is left:
 /// libraries say only that a file could not be opened.
 std::string explain(std::string message);
+/// Whether `message` says that the process has no descriptor left.
+bool says_too_many_open(std::string_view message);
 
 /// What is wrong with a limit of descriptors that leaves no room for requests besides the `own`
 /// ones of a gateway with so many workers: it would be ready, and serve nobody.

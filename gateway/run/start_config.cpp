@@ -36,16 +36,18 @@ std::string lack_by_cut(const config::Config& config, const std::string& text,
 }  // namespace
 
 StartFile read_start_file(const std::string& path) {
-  StartFile file{path, false, {}, {}};
+  StartFile file{path, {}, {}, {}};
   auto read = control::read_within(path, patience);
-  file.readable = read.has_value();
-  if (read) file.text = std::move(read->text);
+  if (read)
+    file.text = std::move(read->text);
+  else
+    file.unread = read.error().message();
   file.loaded = config::load(file.text);
   if (read) {
     log_problems(path, file.loaded.errors, log::Level::error);
     log_problems(path, file.loaded.warnings, log::Level::warn);
   } else {
-    log::error("config_unreadable", {{"message", read.error().message()}});
+    log::error("config_unreadable", {{"message", file.unread}});
   }
   return file;
 }

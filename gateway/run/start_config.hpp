@@ -23,7 +23,7 @@ struct Started {
 /// The file as it is at the start; waits for its file system for five seconds at most.
 struct StartFile {
   std::string path;
-  bool readable = false;
+  std::string unread;  // why it could not be read; empty when it was
   std::string text;
   config::Loaded loaded;
 };
