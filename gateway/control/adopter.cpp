@@ -67,7 +67,7 @@ void Adopter::decide(const AttemptPtr& attempt) {
     core_.rollouts.inherit(model, candidate.config, core_.in_force.config);
     const Rollout& rollout = core_.rollouts.at(key);
     auto file = model.canary->rollout_percentage;
-    if (candidate.fallback && core_.parts.latch.read(key.first, key.second))
+    if (candidate.fallback && core_.parts.latch().read(key.first, key.second))
       file = std::min(file, rollout.file);
     auto decision = rollout::advance(rollout::rules_of(model), rollout.state, rollout.file,
                                      rollout::FileChanged{file, model.attempt, goes_on(rollout)},
@@ -239,7 +239,7 @@ void Adopter::check_descriptors() {
 
 void Adopter::keep_text(const Candidate& candidate) {
   if (candidate.fallback) return;
-  core_.parts.journal.perform(
+  core_.parts.journal().perform(
       [&state_dir = core_.parts.state_dir, text = candidate.text] {
         return state_dir.save_accepted(text);
       },

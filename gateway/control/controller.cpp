@@ -217,28 +217,27 @@ std::vector<std::string> Controller::objections(const config::Config& config) co
   return objections;
 }
 
-void Controller::start(const config::Config& config, std::string text, bool fallback,
-                       std::vector<std::string> warnings, std::function<void()> on_ready) {
+void Controller::start(Started started, std::function<void()> on_ready) {
   Impl& impl = *impl_;
-  for (const auto& objection : objections(config)) {
+  for (const auto& objection : objections(started.config)) {
     log::error("config_objection", {{"problem", objection}});
-    warnings.push_back(objection);
+    started.warnings.push_back(objection);
   }
   if (impl.core.parts.notifier) {
-    impl.core.parts.notifier->use(config.notify, impl.core.in_force.status_url);
+    impl.core.parts.notifier->use(started.config.notify, impl.core.in_force.status_url);
     impl.core.ledger.send(impl.core.ledger.undelivered());
   }
-  recover(impl.core, config);
-  auto candidate = std::make_shared<Candidate>();
-  candidate->config = config;
-  candidate->text = std::move(text);
-  candidate->warnings = std::move(warnings);
-  candidate->fallback = fallback;
-  candidate->first = true;
-  if (fallback) {
+  recover(impl.core, started.config);
+  if (started.fallback) {
     impl.core.in_force.view.last_reload_ok = false;
     impl.core.in_force.view.last_error = "the file was refused; running on the last accepted one";
   }
+  auto candidate = std::make_shared<Candidate>();
+  candidate->config = std::move(started.config);
+  candidate->text = std::move(started.text);
+  candidate->warnings = std::move(started.warnings);
+  candidate->fallback = started.fallback;
+  candidate->first = true;
   impl.adopter.adopt(candidate, [&impl, on_ready = std::move(on_ready)](const Outcome&) {
     impl.pauses.begin(impl.core.parts.clock);
     impl.tick_later();
@@ -354,7 +353,7 @@ StatusView Controller::status() const {
   status.in_force_generation = core.publisher.in_force();
   status.draining = impl_->draining;
   status.ready = status.in_force_generation > 0 && !impl_->draining;
-  status.state_durable = core.parts.journal.healthy();
+  status.state_durable = core.parts.journal().healthy();
   status.latch = impl_->latch_watch.view();
   return status;
 }
@@ -367,8 +366,8 @@ std::shared_ptr<const traffic::VersionAnswers> Controller::answers() const {
 
 void Controller::history(std::string model, std::size_t limit,
                          std::function<void(base::Result<std::vector<store::HistoryRow>>)> done) {
-  impl_->core.parts.journal.history(std::move(model), limit,
-                                    impl_->core.thread.callback(std::move(done)));
+  impl_->core.parts.journal().history(std::move(model), limit,
+                                      impl_->core.thread.callback(std::move(done)));
 }
 
 std::vector<RollbackCount> Controller::rollbacks() const { return impl_->core.log.rollbacks(); }

@@ -13,6 +13,7 @@
 #include "control/command_result.hpp"
 #include "control/figures.hpp"
 #include "control/parts.hpp"
+#include "control/start_choice.hpp"
 #include "control/views.hpp"
 #include "rollout/advance.hpp"
 
@@ -20,7 +21,6 @@ namespace canary::control {
 
 class Controller {
  public:
-  using Parts = control::Parts;
   explicit Controller(Parts parts);
   ~Controller();
 
@@ -39,8 +39,7 @@ class Controller {
   /// `on_ready` runs when the first table is in force. With `fallback` (this is the last accepted
   /// text, the present file is broken) no weight is above the one last in force. A raise that
   /// cannot be committed is left out and tried again.
-  void start(const config::Config& config, std::string text, bool fallback,
-             std::vector<std::string> warnings, std::function<void()> on_ready);
+  void start(Started started, std::function<void()> on_ready);
   void stop();
   /// One look of the judge at what was observed.
   void tick();

@@ -7,7 +7,7 @@ namespace canary::control {
 Core::Core(Parts given)
     : parts(std::move(given)),
       thread(parts.io),
-      rollouts(parts.latch, std::move(parts.remembered)),
+      rollouts(parts.latch(), std::move(parts.state.journal.states)),
       ledger(parts, thread, in_force, rollouts),
       log(rollouts),
       publisher(parts.clock, parts.data_plane, parts.registry),

@@ -18,7 +18,7 @@ void LatchWatch::tick(base::MonoTime now) {
 }
 
 void LatchWatch::check(base::MonoTime now) {
-  const auto found = core_.parts.latch.check(now);
+  const auto found = core_.parts.latch().check(now);
   if (!found) return;
   ++damages_;
   last_damage_ = found->damage;
@@ -33,7 +33,7 @@ void LatchWatch::check(base::MonoTime now) {
 
 /// A canary for which there was no slot gets one when one is free.
 void LatchWatch::take_missing_slots() {
-  if (core_.parts.latch.size() == store::LatchFile::slot_count) return;
+  if (core_.parts.latch().size() == store::LatchFile::slot_count) return;
   for (const auto& model : core_.in_force.config.models)
     if (model.canary && !core_.rollouts.has_slot(key_of(model)))
       core_.rollouts.store_slot(key_of(model));
@@ -74,7 +74,7 @@ LatchView LatchWatch::view() const {
   view.few = few_;
   view.damages = damages_;
   view.last_damage = last_damage_;
-  view.fault = core_.parts.latch.fault();
+  view.fault = core_.parts.latch().fault();
   return view;
 }
 

@@ -27,7 +27,7 @@ Ledger::Ledger(const Parts& parts, const ControlThread& thread, const InForce& i
       in_force_(in_force),
       rollouts_(rollouts),
       telling_(parts.notifier),
-      figures_(parts.clock, parts.registry, parts.figures) {}
+      figures_(parts.clock, parts.registry, parts.state.journal.figures) {}
 
 /// A model that the file does not name any more had the stable that was last beside the canary.
 Ledger::Told Ledger::told(const Key& key) const {
@@ -46,7 +46,7 @@ Ledger::Messages Ledger::messages_for(const Key& key, const rollout::Decision& d
   const auto kind = notice_kind(decision);
   if (!kind || parts_.notifier == nullptr) return {};
   return parts_.notifier->messages_for(
-      notice_of(key, decision, *kind, told.stable, parts_.latch.instance(), told.when));
+      notice_of(key, decision, *kind, told.stable, parts_.latch().instance(), told.when));
 }
 
 void Ledger::send(const Messages& messages) const {
@@ -55,13 +55,13 @@ void Ledger::send(const Messages& messages) const {
 
 Ledger::Messages Ledger::undelivered() const {
   Messages messages;
-  for (const auto& row : parts_.undelivered)
+  for (const auto& row : parts_.state.journal.outbox)
     messages.push_back({row.id, row.receiver, row.body, row.created, row.harmless});
   return messages;
 }
 
 void Ledger::take_back(const Messages& messages) const {
-  for (const auto& message : messages) parts_.journal.settle(message.id, message.receiver);
+  for (const auto& message : messages) parts_.journal().settle(message.id, message.receiver);
 }
 
 void Ledger::commit_after(const Key& key, const rollout::Decision& decision,
@@ -81,7 +81,7 @@ void Ledger::commit_after(const Key& key, const rollout::Decision& decision,
   if (harmless) entry_limit.begin();
   auto record = make_record(key, rollout.state, decision, messages, told.when);
   record.former = std::move(former);
-  parts_.journal.commit(
+  parts_.journal().commit(
       std::move(record), true,
       thread_.callback([this, key, place, harmless, uncommitted = rollout.uncommitted,
                         committed = std::move(committed)](const base::Result<void>& result) {
@@ -98,8 +98,8 @@ void Ledger::commit_after(const Key& key, const rollout::Decision& decision,
 
 void Ledger::commit_first(const Key& key, const rollout::Decision& decision,
                           const Messages& messages, std::function<void(base::Result<void>)> done) {
-  parts_.journal.commit(make_record(key, decision.next, decision, messages, parts_.clock.wall()),
-                        false, thread_.callback(std::move(done)));
+  parts_.journal().commit(make_record(key, decision.next, decision, messages, parts_.clock.wall()),
+                          false, thread_.callback(std::move(done)));
 }
 
 void Ledger::record(const Key& key, const rollout::Decision& decision) {
@@ -121,25 +121,26 @@ store::Journal::Record Ledger::make_record(const Key& key, const rollout::State&
 void Ledger::save_figures(bool all) {
   auto rows = figures_.take_unsaved(all);
   if (rows.empty()) return;
-  parts_.journal.save_figures(rows, thread_.callback([this, rows](const base::Result<void>& saved) {
-    if (saved) return;
-    figures_.put_back(rows);
-    log::warn("figures_not_saved", {{"error", saved.error().message()}});
-  }));
+  parts_.journal().save_figures(
+      rows, thread_.callback([this, rows](const base::Result<void>& saved) {
+        if (saved) return;
+        figures_.put_back(rows);
+        log::warn("figures_not_saved", {{"error", saved.error().message()}});
+      }));
 }
 
 void Ledger::store_slot(const Key& key, const rollout::Decision& decision) {
   if (!decision.trigger.empty() && decision.entry) {
     const Told said = told(key);
-    parts_.latch.keep_note(key.first, key.second, decision.next.rollbacks,
-                           text_of(RollbackNote{said.when, said.stable, decision.trigger,
-                                                decision.mode, *decision.entry}));
+    parts_.latch().keep_note(key.first, key.second, decision.next.rollbacks,
+                             text_of(RollbackNote{said.when, said.stable, decision.trigger,
+                                                  decision.mode, *decision.entry}));
   }
   rollouts_.store_slot(key);
 }
 
 void Ledger::save_state(const Key& key, bool retried) {
-  parts_.journal.commit({rollouts_.at(key).state, std::nullopt, {}}, retried, {});
+  parts_.journal().commit({rollouts_.at(key).state, std::nullopt, {}}, retried, {});
 }
 
 void Ledger::look_at_figures() { figures_.look(in_force_.config, rollouts_); }

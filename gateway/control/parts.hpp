@@ -36,23 +36,16 @@ struct Parts {
   boost::asio::io_context& io;
   const base::Clock& clock;
   store::StateDir& state_dir;
-  store::LatchFile& latch;
-  store::Journal& journal;
-  std::vector<rollout::State> remembered;  // from the journal
-  bool state_lost = false;                 // then every canary begins latched
-  bool lowerings_lost = false;  // store::State::lowerings_lost(): so does what has no slot
+  store::State& state;  // as opened: what is remembered is taken from it
   stats::Registry& registry;
   traffic::DataPlane& data_plane;
   std::string config_path;
-  bool lost_before = false;  // of state_lost: an earlier start found it, and did not end its work
   // How often the judge looks; zero: only when tick() is called, by whoever moves the clock.
   base::Duration tick_interval = std::chrono::milliseconds(250);
   // How often the clocks that only grow are written down.
   base::Duration checkpoint_interval = std::chrono::seconds(10);
-  notify::Notifier* notifier = nullptr;         // whom to tell; outlives the controller
-  std::vector<store::OutboxRow> undelivered{};  // from the journal
-  std::vector<store::FigureRow> figures{};      // from the journal
-  AskVersion ask_version = nullptr;             // none: the proof leaves that step out, and says so
+  notify::Notifier* notifier = nullptr;  // whom to tell; outlives the controller
+  AskVersion ask_version = nullptr;      // none: the proof leaves that step out, and says so
   // Both versions' quality within the judge's window; none: there is no such criterion.
   std::function<std::optional<analysis::QualityEvidence>(const std::string& model)> quality =
       nullptr;
@@ -62,6 +55,9 @@ struct Parts {
   SendProbe send_probe = nullptr;        // none: endpoints are not probed
   // What descriptors the process has; none: nobody asks whether they are enough.
   std::function<base::DescriptorRoom()> descriptors = nullptr;
+
+  store::LatchFile& latch() const { return state.latch; }
+  store::Journal& journal() const { return *state.journal.journal; }
 };
 
 }  // namespace canary::control

@@ -10,7 +10,7 @@ namespace canary::control {
 namespace {
 
 void tell_of_damage(const Core& core) {
-  const store::LatchFile& latch = core.parts.latch;
+  const store::LatchFile& latch = core.parts.latch();
   if (latch.lost())
     log::error(
         "latch_lost",
@@ -18,7 +18,7 @@ void tell_of_damage(const Core& core) {
                                           : "found by an earlier start, which was killed before "
                                             "it had latched everything"},
          {"kept_aside", latch.kept_aside()},
-         {"consequence", core.parts.lowerings_lost
+         {"consequence", core.parts.state.lowerings_lost()
                              ? "the last gateway was killed, so a rollback may be forgotten: "
                                "canaries without a slot begin latched"
                              : "the database says what is latched"}});
@@ -31,7 +31,7 @@ void tell_of_damage(const Core& core) {
 /// The versions of which the latch file still knows something.
 std::set<std::string> versions_with_slot(const Core& core) {
   std::set<std::string> versions;
-  for (const auto& [model, canary] : core.parts.latch.names()) versions.insert(canary);
+  for (const auto& [model, canary] : core.parts.latch().names()) versions.insert(canary);
   return versions;
 }
 
@@ -48,7 +48,7 @@ std::string stable_in(const config::Config& config, const Key& key) {
 /// The words in which the rollback was decided, where the latch file still has them.
 std::optional<RollbackNote> note_of(const Core& core, const Key& key) {
   const std::uint32_t rollback = core.rollouts.find(key)->state.rollbacks;
-  const auto words = core.parts.latch.note(key.second, rollback);
+  const auto words = core.parts.latch().note(key.second, rollback);
   return words ? read_note(*words) : std::nullopt;
 }
 
@@ -60,8 +60,8 @@ bool is_to_be_told(const Core& core, const Rollout& rollout,
   // By the file at 0% the version is out without a term of its own that says so.
   const bool out = rollout.unrecorded_rollback ||
                    (rollout.unrecorded_number && note && rollout.weight().effective == 0);
-  if (!out || !core.parts.state_lost) return out;
-  return core.parts.lost_before && note && note->trigger == "state_lost";
+  if (!out || !core.parts.state.journal.lost) return out;
+  return core.parts.state.lost_before() && note && note->trigger == "state_lost";
 }
 
 /// Records what only the latch file knew.
@@ -99,7 +99,7 @@ void record(Core& core, const config::Config& config, const Key& key,
   }
   // The next start says it in the same words, should this one be killed.
   if (tell && !note)
-    core.parts.latch.keep_note(
+    core.parts.latch().keep_note(
         key.first, key.second, rollout.state.rollbacks,
         text_of({told.when, told.stable, decision.trigger, decision.mode, *decision.entry}));
   core.ledger.commit_after(key, decision, {}, told);
@@ -138,8 +138,8 @@ class LossSettled {
 
  private:
   static void settle(Core& core) {
-    core.parts.latch.loss_settled();
-    if (core.parts.state_lost) core.parts.journal.loss_settled();
+    core.parts.latch().loss_settled();
+    if (core.parts.state.journal.lost) core.parts.journal().loss_settled();
   }
   Core& core_;
   std::shared_ptr<std::size_t> due_ = std::make_shared<std::size_t>(0);
@@ -162,10 +162,10 @@ void recover(Core& core, const config::Config& config) {
     if (auto taken = core.rollouts.ensure(model); !taken)
       log::error("latch_slot_missing", {{"error", taken.error().message()}});
     core.rollouts.inherit(model, config, core.in_force.config);
-    if (core.parts.state_lost)
+    if (core.parts.state.journal.lost)
       latch(core, model, "the state database was lost, so nobody knows what was rolled back",
             settled.one());
-    else if (core.parts.lowerings_lost && !with_slot.contains(model.canary->name))
+    else if (core.parts.state.lowerings_lost() && !with_slot.contains(model.canary->name))
       latch(
           core, model,
           "the latch file was lost after a crash, so a rollback may be forgotten that was not yet "

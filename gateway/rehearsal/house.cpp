@@ -58,35 +58,26 @@ base::Result<void> House::open() {
   options.first_pause = options.longest_pause = std::chrono::milliseconds(5);
   auto state = store::open_state(*state_dir_, std::move(options));
   if (!state) return state.error();
-  lowerings_lost_ = state->lowerings_lost();
-  latch_.emplace(std::move(state->latch));
-  journal_ = std::move(state->journal.journal);
+  state_.emplace(std::move(*state));
   fenced_ = 0;
   news_ = true;
   registry_ = std::make_unique<stats::Registry>(1);
-  controller_.emplace(parts(std::move(state->journal)));
+  controller_.emplace(parts());
   controller_->link_to("http://127.0.0.1:9901/internal/status");  // never asked
   return {};
 }
 
-control::Controller::Parts House::parts(store::Journal::Opened opened) {
-  control::Controller::Parts parts{.io = io_,
-                                   .clock = clock_,
-                                   .state_dir = *state_dir_,
-                                   .latch = *latch_,
-                                   .journal = *journal_,
-                                   .remembered = std::move(opened.states),
-                                   .state_lost = opened.lost,
-                                   .lowerings_lost = lowerings_lost_,
-                                   .registry = *registry_,
-                                   .data_plane = plane_,
-                                   .config_path = config_path_.string()};
-  parts.lost_before = opened.lost && !opened.lost_just_now;
+control::Parts House::parts() {
+  control::Parts parts{.io = io_,
+                       .clock = clock_,
+                       .state_dir = *state_dir_,
+                       .state = *state_,
+                       .registry = *registry_,
+                       .data_plane = plane_,
+                       .config_path = config_path_.string()};
   parts.tick_interval = base::Duration::zero();
   parts.checkpoint_interval = std::chrono::hours(1);
   parts.notifier = &receivers_;
-  parts.undelivered = std::move(opened.outbox);
-  parts.figures = std::move(opened.figures);
   parts.ask_version = [this](const std::string& model, auto answer) {
     answer_version(model, answer);
   };
@@ -113,29 +104,22 @@ base::Result<void> House::start() {
   const auto text = base::read_config_text(config_path_.string());
   if (!text) return text.error();
   if (auto opened = open(); !opened) return opened;
-  auto loaded = config::load(*text);
-  bool fallback = false;
-  std::string started = *text, why;
-  const auto refused = [&] {
-    if (!loaded.ok()) {
-      why = loaded.errors.front().to_string(config_path_.filename().string());
-      return true;
-    }
-    const auto objections = controller_->objections(loaded.config);
-    if (!objections.empty()) why = objections.front();
-    return !objections.empty();
-  };
-  if (refused()) {
-    const auto accepted = state_dir_->load_accepted();
-    fallback = true;
-    if (accepted) loaded = config::load(started = *accepted);
-    if (!accepted || refused()) {
-      stop(true);
-      return base::Error(why);
-    }
+  const std::string name = config_path_.filename().string();
+  control::StartFile file{name, *text, {}, config::load(*text)};
+  std::string why = file.loaded.ok() ? "" : file.loaded.errors.front().to_string(name);
+  auto started = control::choose_config(file, *state_dir_);
+  bool settled = started.has_value();
+  if (settled) {
+    const auto objections = control::settle_objections(*started, *controller_, *state_dir_, name);
+    settled = objections.settled;
+    if (why.empty() && !objections.found.empty()) why = objections.found.front();
+  }
+  if (!settled) {
+    stop(true);
+    return base::Error(why);
   }
   bool ready = false;
-  controller_->start(loaded.config, started, fallback, {}, [&ready] { ready = true; });
+  controller_->start(std::move(*started), [&ready] { ready = true; });
   for (int i = 0; !ready && i < most_turns; ++i) {
     settle();
     if (!ready) io_.run_one_for(turn);
@@ -147,10 +131,9 @@ base::Result<void> House::start() {
 
 void House::stop(bool killed) {
   if (!killed && controller_) controller_->stop();
-  if (controller_ && journal_) settle();
+  if (controller_ && state_) settle();
   controller_.reset();
-  journal_.reset();
-  latch_.reset();
+  state_.reset();
   state_dir_.reset();
   plane_.reset();
   io_.restart();
@@ -186,9 +169,9 @@ control::Outcome House::command(
 
 void House::disk_full(bool full) {
   disk_full_ = full;
-  if (full || !journal_) return;
+  if (full || !state_) return;
   // What was refused is written now, in order; the rehearsal goes on when it is.
-  for (int i = 0; !journal_->healthy() && i < most_turns; ++i) io_.run_one_for(turn / 4);
+  for (int i = 0; !journal().healthy() && i < most_turns; ++i) io_.run_one_for(turn / 4);
   settle();
 }
 
@@ -199,8 +182,8 @@ void House::settle() {
     const std::size_t ran = io_.poll();
     const bool applied = plane_.apply();
     const auto settled = receivers_.take_settled();
-    for (const auto& [id, receiver] : settled) journal_->settle(id, receiver);
-    if (journal_->submitted() != fenced_)
+    for (const auto& [id, receiver] : settled) journal().settle(id, receiver);
+    if (journal().submitted() != fenced_)
       fence();
     else if (ran == 0 && !applied)
       return;
@@ -210,11 +193,11 @@ void House::settle() {
 void House::fence() {
   news_ = true;
   const auto back = std::make_shared<bool>(false);
-  journal_->perform([] { return base::Result<void>(); },
+  journal().perform([] { return base::Result<void>(); },
                     [this, back](const base::Result<void>&) {
                       boost::asio::post(io_, [back] { *back = true; });
                     });
-  fenced_ = journal_->submitted();
+  fenced_ = journal().submitted();
   for (int i = 0; !*back && i < most_turns; ++i) {
     io_.restart();
     io_.run_one_for(turn);

@@ -48,7 +48,8 @@ class House {
 
  private:
   base::Result<void> open();
-  control::Controller::Parts parts(store::Journal::Opened opened);
+  control::Parts parts();
+  store::Journal& journal() { return *state_->journal.journal; }
   void settle();
   std::vector<store::HistoryRow> newest_rows(std::size_t limit);
   void fence();
@@ -65,9 +66,7 @@ class House {
       io_.get_executor()};
   std::unique_ptr<stats::Registry> registry_;
   std::optional<store::StateDir> state_dir_;
-  std::optional<store::LatchFile> latch_;
-  bool lowerings_lost_ = false;
-  std::unique_ptr<store::Journal> journal_;
+  std::optional<store::State> state_;
   std::optional<control::Controller> controller_;
   std::atomic<bool> disk_full_{false};
   std::uint64_t fenced_ = 0;  // journal jobs that have come back

@@ -23,7 +23,7 @@
 #include "run/own_version.hpp"
 #include "run/signals.hpp"
 #include "run/start_advice.hpp"
-#include "run/start_config.hpp"
+#include "run/start_file.hpp"
 
 namespace canary::run {
 namespace {
@@ -88,7 +88,7 @@ class Gateway {
 
   /// Up to `ready`, or the signal that comes before. The exit status when it comes to nothing.
   std::optional<int> start() {
-    std::optional<Started> started;
+    std::optional<control::Started> started;
     {
       const StartGuard guard;
       if (const int failed = prepare(started); failed != run_stopped) return failed;
@@ -107,8 +107,8 @@ class Gateway {
 
  private:
   /// Everything up to what is in force: reads, opens, listens.
-  int prepare(std::optional<Started>& started) {
-    const StartFile file = read_start_file(options_.config_path);
+  int prepare(std::optional<control::Started>& started) {
+    const control::StartFile file = read_start_file(options_.config_path);
     const bool readable = file.unread.empty();
     if (says_too_many_open(file.unread)) return fail(base::Error(file.unread));
     const auto dir = options_.state_dir.empty() ? state_dir_of(file) : options_.state_dir;
@@ -120,21 +120,22 @@ class Gateway {
     auto state_dir = store::StateDir::open(dir);
     if (!state_dir) return fail(state_dir.error());
     state_dir_.emplace(std::move(*state_dir));
-    started = choose_config(file, *state_dir_);
+    started = control::choose_config(file, *state_dir_);
     if (!started) return run_invalid_config;
     if (const auto opened = open(started->config); !opened) return fail(opened.error());
     own_descriptors_ = base::open_descriptors() + pool_->descriptors_to_open();
     if (const auto lack = lack_of_room(own_descriptors_, pool_->size())) return fail(*lack);
-    return settle_objections(*started) ? run_stopped : run_invalid_config;
+    const auto objections =
+        control::settle_objections(*started, *controller_, *state_dir_, options_.config_path);
+    return objections.settled ? run_stopped : run_invalid_config;
   }
 
   base::Result<void> open(const config::Config& config) {
     auto state = store::open_state(*state_dir_);
     if (!state) return state.error();
-    lowerings_lost_ = state->lowerings_lost();
-    latch_.emplace(std::move(state->latch));
-    journal_ = std::move(state->journal);
-    if (journal_.lost) log::error("state_lost", {{"kept_aside", journal_.kept_aside}});
+    state_.emplace(std::move(*state));
+    if (state_->journal.lost)
+      log::error("state_lost", {{"kept_aside", state_->journal.kept_aside}});
     if (config.access_log) {
       auto access_log = log::AccessLogWriter::open(config.access_log->path);
       if (!access_log) return access_log.error();
@@ -161,12 +162,13 @@ class Gateway {
     return {};
   }
 
+  store::Journal& journal() { return *state_->journal.journal; }
+
   admin::CommandMemory command_memory() {
     return {
-        .known = std::move(journal_.commands),
-        .remember =
-            [this](store::CommandRow command) { journal_.journal->remember(std::move(command)); },
-        .forget = [this](const std::string& key) { journal_.journal->forget_command(key); },
+        .known = std::move(state_->journal.commands),
+        .remember = [this](store::CommandRow command) { journal().remember(std::move(command)); },
+        .forget = [this](const std::string& key) { journal().forget_command(key); },
         .now = [this] { return clock_.mono(); }};
   }
 
@@ -189,29 +191,21 @@ class Gateway {
     notifier_.emplace(notify::HttpNotifier::Parts{
         .clock = clock_,
         .post = [this](std::function<void()> call) { asio::post(io_, std::move(call)); },
-        .settled = [this](
-                       const std::string& id,
-                       const std::string& receiver) { journal_.journal->settle(id, receiver); }});
+        .settled = [this](const std::string& id,
+                          const std::string& receiver) { journal().settle(id, receiver); }});
   }
 
   void make_controller() {
     own_version_.emplace(pool_->bound().front());
-    controller_.emplace(control::Controller::Parts{
+    controller_.emplace(control::Parts{
         .io = io_,
         .clock = control_clock_,
         .state_dir = *state_dir_,
-        .latch = *latch_,
-        .journal = *journal_.journal,
-        .remembered = journal_.states,
-        .state_lost = journal_.lost,
-        .lowerings_lost = lowerings_lost_,
+        .state = *state_,
         .registry = *registry_,
         .data_plane = *pool_,
         .config_path = options_.config_path,
-        .lost_before = journal_.lost && !journal_.lost_just_now,
         .notifier = &*notifier_,
-        .undelivered = journal_.outbox,
-        .figures = std::move(journal_.figures),
         .ask_version =
             [this](const std::string& model, OwnVersion::Answer answer) {
               own_version_->ask(model, std::move(answer));
@@ -224,28 +218,13 @@ class Gateway {
             }});
   }
 
-  /// A sound file may still ask for what the remembered rollouts forbid. False: nothing else is
-  /// left to run on.
-  bool settle_objections(Started& started) {
-    const auto objections = controller_->objections(started.config);
-    for (const auto& objection : objections) log::error("config_problem", {{"problem", objection}});
-    if (objections.empty()) return true;
-    auto last = started.fallback ? std::nullopt : fall_back(*state_dir_, options_.config_path);
-    if (!last || !config::changed_fixed_keys(started.config, last->config).empty() ||
-        !controller_->objections(last->config).empty())
-      return false;
-    started = std::move(*last);
-    return true;
-  }
-
-  void begin(Started& started) {
+  void begin(control::Started& started) {
     log_listeners(started.config);
     signals_.start();
-    controller_->start(started.config, std::move(started.text), started.fallback,
-                       std::move(started.warnings), [this] {
-                         ready_ = true;
-                         log::info("ready");
-                       });
+    controller_->start(std::move(started), [this] {
+      ready_ = true;
+      log::info("ready");
+    });
   }
 
   void log_listeners(const config::Config& config) {
@@ -313,9 +292,7 @@ class Gateway {
   asio::steady_timer drain_timer_{io_};
   bool ready_ = false, draining_ = false;
   std::optional<store::StateDir> state_dir_;
-  std::optional<store::LatchFile> latch_;
-  bool lowerings_lost_ = false;
-  store::Journal::Opened journal_;
+  std::optional<store::State> state_;
   std::unique_ptr<log::AccessLogWriter> access_log_;
   base::CpuShare workers_;
   std::size_t own_descriptors_ = 0;  // without connections

@@ -16,6 +16,8 @@ struct State {
   bool lowerings_lost() const {
     return latch.lost() && (!journal.complete || latch.foreign());
   }
+  /// The database was lost at an earlier start, which was killed before it had latched everything.
+  bool lost_before() const { return journal.lost && !journal.lost_just_now; }
 };
 
 base::Result<State> open_state(StateDir& dir, Journal::Options options = Journal::Options());

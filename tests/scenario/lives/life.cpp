@@ -89,14 +89,16 @@ bool Life::start(bool first) {
   options.refuse = [this] { return disk_full_.load(); };
   auto state = store::open_state(*state_dir_, std::move(options));
   demand(state.has_value(), "the state cannot be had");
-  const bool lowerings_lost = state->lowerings_lost();
-  latch_.emplace(std::move(state->latch));
-  auto* opened = &state->journal;
-  journal_ = std::move(opened->journal);
-  const bool lost = opened->lost, latch_lost = latch_->lost();
-  controller_.emplace(control::Controller::Parts{
-      io_, clock_, *state_dir_, *latch_, *journal_, std::move(opened->states), lost, lowerings_lost,
-      registry_, *this, path("gateway.yaml"), base::Duration::zero()});
+  state_.emplace(std::move(*state));
+  const bool lost = state_->journal.lost, latch_lost = state_->latch.lost();
+  controller_.emplace(control::Parts{.io = io_,
+                                     .clock = clock_,
+                                     .state_dir = *state_dir_,
+                                     .state = *state_,
+                                     .registry = registry_,
+                                     .data_plane = *this,
+                                     .config_path = path("gateway.yaml"),
+                                     .tick_interval = base::Duration::zero()});
   if (!controller_->objections(loaded.config).empty()) {
     demand(
         fallback ? shared_.now().objects_to(last_accepted) : shared_.now().objects_to(shared_.disk),
@@ -111,7 +113,7 @@ bool Life::start(bool first) {
   shared_.started = false;
   settle_start(lost, latch_lost, file, fallback);
   bool ready = false;
-  controller_->start(loaded.config, fallback ? *accepted : text, fallback, {},
+  controller_->start({loaded.config, fallback ? *accepted : text, fallback, {}},
                      [&ready] { ready = true; });
   die_if(Death::returned);
   run_until([&ready] { return ready; });
@@ -138,7 +140,7 @@ std::array<int, model_count> Life::limits_before(const FileSpec& file) const {
 
 /// No status shows a canary that is not configured now; what is remembered of it is in its slot.
 bool Life::fits_slot(int model, int canary, const Facts& facts) const {
-  const auto slot = latch_->read(model_name(model), canary_name(model, canary));
+  const auto slot = state_->latch.read(model_name(model), canary_name(model, canary));
   if (!slot) return true;
   const Facts shown = facts.as_shown();
   return slot->latched == shown.latched && flag_of(slot->flag) == shown.flag;
@@ -164,7 +166,7 @@ void Life::collapse() {
   }
   for (int m = 0; m < model_count; ++m)
     for (int c = 0; c < canary_count; ++c) {
-      const auto slot = latch_->read(model_name(m), canary_name(m, c));
+      const auto slot = state_->latch.read(model_name(m), canary_name(m, c));
       if (!slot) continue;
       what += "; slot of " + canary_name(m, c) + ": flag " +
               (slot->flag ? std::to_string(*slot->flag) : "absent") +
@@ -203,7 +205,7 @@ void Life::settle_start(bool lost, bool latch_lost, const FileSpec& file, bool f
 void Life::stop() {
   controller_->stop();
   controller_.reset();
-  journal_.reset();
+  state_->journal.journal.reset();
 }
 
 void Life::write_file(const FileSpec& file) {
@@ -221,7 +223,7 @@ void Life::disk_full(bool full) {
 
 void Life::wait_for_journal() {
   std::atomic<bool> written{false};
-  journal_->history("", 1, [&written](const auto&) { written = true; });
+  state_->journal.journal->history("", 1, [&written](const auto&) { written = true; });
   while (!written) std::this_thread::yield();
 }
 
@@ -370,7 +372,7 @@ void Life::check_rest() {
     demand(view.weight.effective == facts->effective(), "another effective weight");
     demand(published(m) == facts->effective(), "another weight in the table");
     // The slot is what a start believes: never above what is in force.
-    const auto slot = latch_->read(view.model, *view.canary);
+    const auto slot = state_->latch.read(view.model, *view.canary);
     demand(slot.has_value(), "no slot");
     demand(slot->latched == facts->latched && slot->file == facts->file &&
                flag_of(slot->flag) == facts->as_shown().flag,

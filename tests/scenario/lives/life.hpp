@@ -120,8 +120,7 @@ class Life final : traffic::DataPlane {
   base::ManualClock clock_;
   stats::Registry registry_{2};
   std::optional<store::StateDir> state_dir_;
-  std::optional<store::LatchFile> latch_;
-  std::unique_ptr<store::Journal> journal_;
+  std::optional<store::State> state_;
   std::optional<control::Controller> controller_;
   std::vector<std::pair<std::shared_ptr<const traffic::RoutingTable>, std::function<void()>>>
       on_the_way_;

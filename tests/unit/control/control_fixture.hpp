@@ -120,7 +120,7 @@ class House {
   SendProbe send_probe = nullptr;
   ConfigFile::Read read_file = nullptr;
   std::function<bool()> disk_refuses = nullptr;  // on the journal's thread
-  std::unique_ptr<store::Journal> journal;
+  store::Journal* journal = nullptr;
   std::optional<Controller> controller;
   bool ready = false;
   bool lost = false;
@@ -143,17 +143,11 @@ class House {
     options.refuse = disk_refuses;
     auto state = store::open_state(*state_dir_, std::move(options));
     if (state.has_error()) FAIL(state.error().message());
-    const bool lowerings_lost = state->lowerings_lost();
-    latch_.emplace(std::move(state->latch));
-    auto* opened = &state->journal;
-    journal = std::move(opened->journal);
-    lost = opened->lost;
-    Controller::Parts parts{
-        io,           clock,          *state_dir_, *latch_, *journal,     std::move(opened->states),
-        opened->lost, lowerings_lost, registry,    plane,   config_path()};
-    parts.lost_before = opened->lost && !opened->lost_just_now;
+    state_.emplace(std::move(*state));
+    journal = state_->journal.journal.get();
+    lost = state_->journal.lost;
+    Parts parts{io, clock, *state_dir_, *state_, registry, plane, config_path()};
     parts.notifier = &notifier;
-    parts.undelivered = std::move(opened->outbox);
     parts.ask_version = [this](const std::string& model, const auto& answer) {
       ++asked;
       if (wire_answer) return answer(*wire_answer);
@@ -173,7 +167,7 @@ class House {
     const std::string text = fallback ? *fallback : support::read_file(config_path());
     const auto loaded = config::load(text);
     for (const auto& problem : loaded.errors) FAIL(problem.to_string("gateway.yaml"));
-    controller->start(loaded.config, text, fallback.has_value(), {}, [this] { ready = true; });
+    controller->start({loaded.config, text, fallback.has_value(), {}}, [this] { ready = true; });
     if (wait) run_until([this] { return ready; });
   }
 
@@ -188,8 +182,8 @@ class House {
   /// What kill -9 leaves: nothing is told, nothing more is written by the controller.
   void crash() {
     controller.reset();
-    journal.reset();
-    latch_.reset();
+    journal = nullptr;
+    state_.reset();
     state_dir_.reset();
   }
 
@@ -276,15 +270,15 @@ class House {
       if (row.entry.kind == kind) return std::move(row);
     return std::nullopt;
   }
-  const store::LatchFile& latch() const { return *latch_; }
+  const store::LatchFile& latch() const { return state_->latch; }
   std::optional<store::LatchSlot> slot(const std::string& canary = "m_v2") const {
-    return latch_->read("m", canary);
+    return state_->latch.read("m", canary);
   }
 
  private:
   const support::TempDir& dir_;
   std::optional<store::StateDir> state_dir_;
-  std::optional<store::LatchFile> latch_;
+  std::optional<store::State> state_;
 };
 
 }  // namespace canary::control

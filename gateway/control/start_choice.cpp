@@ -1,22 +1,11 @@
-#include "run/start_config.hpp"
-
-#include <chrono>
-#include <sstream>
+#include "control/start_choice.hpp"
 
 #include "config/cut.hpp"
-#include "control/config_file.hpp"
+#include "control/controller.hpp"
 #include "log/log.hpp"
 
-namespace canary::run {
+namespace canary::control {
 namespace {
-
-constexpr auto patience = std::chrono::seconds(5);
-
-void log_problems(std::string_view path, const std::vector<config::Problem>& problems,
-                  log::Level level) {
-  for (const auto& problem : problems)
-    log::write(level, "config_problem", {{"problem", problem.to_string(path)}});
-}
 
 /// What a sound file lacks of the last accepted one because it ends early: a crash may have come in
 /// the middle of a write. Empty where the file is to be started on.
@@ -33,36 +22,7 @@ std::string lack_by_cut(const config::Config& config, const std::string& text,
   return lack.what();
 }
 
-}  // namespace
-
-StartFile read_start_file(const std::string& path) {
-  StartFile file{path, {}, {}, {}};
-  auto read = control::read_within(path, patience);
-  if (read)
-    file.text = std::move(read->text);
-  else
-    file.unread = read.error().message();
-  file.loaded = config::load(file.text);
-  if (read) {
-    log_problems(path, file.loaded.errors, log::Level::error);
-    log_problems(path, file.loaded.warnings, log::Level::warn);
-  } else {
-    log::error("config_unreadable", {{"message", file.unread}});
-  }
-  return file;
-}
-
-std::filesystem::path state_dir_of(const StartFile& file) {
-  std::istringstream lines(file.text);
-  constexpr std::string_view key = "state_dir:";
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(key)) continue;
-    const config::Loaded alone = config::load(line);
-    return alone.config.state_dir;
-  }
-  return file.loaded.config.state_dir;
-}
-
+/// The last accepted configuration, loudly.
 std::optional<Started> fall_back(const store::StateDir& state_dir, const std::string& path) {
   const auto accepted = state_dir.load_accepted();
   if (!accepted) return std::nullopt;
@@ -73,6 +33,8 @@ std::optional<Started> fall_back(const store::StateDir& state_dir, const std::st
               {"message", "the file is refused: running on the last accepted configuration"}});
   return Started{last.config, *accepted, true, {}};
 }
+
+}  // namespace
 
 std::optional<Started> choose_config(const StartFile& file, const store::StateDir& state_dir) {
   if (!file.loaded.ok()) return fall_back(state_dir, file.path);
@@ -87,4 +49,17 @@ std::optional<Started> choose_config(const StartFile& file, const store::StateDi
   return started;
 }
 
-}  // namespace canary::run
+Objections settle_objections(Started& started, const Controller& controller,
+                             const store::StateDir& state_dir, const std::string& path) {
+  Objections objections{controller.objections(started.config), true};
+  for (const auto& objection : objections.found)
+    log::error("config_problem", {{"problem", objection}});
+  if (objections.found.empty()) return objections;
+  auto last = started.fallback ? std::nullopt : fall_back(state_dir, path);
+  objections.settled = last && config::changed_fixed_keys(started.config, last->config).empty() &&
+                       controller.objections(last->config).empty();
+  if (objections.settled) started = std::move(*last);
+  return objections;
+}
+
+}  // namespace canary::control
