@@ -217,6 +217,18 @@ class Docs(unittest.TestCase):
         self.assertFalse(recipe["verify"]("whsec_AAAA", headers, body, now=1614265330))
         self.assertFalse(recipe["verify"](secret, headers, body, now=1614265330 + 301))
 
+    def test_the_rehearsal_that_the_readme_shows_is_what_the_command_prints(self):
+        command, shown = re.search(r"(?ms)^\$ canary-gateway (rehearse [^\n]*)\n(.*?)^```$",
+                                   text("README.md")).groups()
+        done = subprocess.run([GATEWAY, *command.split()], text=True, cwd=SOURCE, check=True,
+                              stdout=subprocess.PIPE)
+        printed = iter(done.stdout.splitlines())
+        self.assertGreater(len(shown.splitlines()), 10)
+        for line in shown.splitlines():  # in this order; "..." stands for the rest of a line
+            whole = not line.endswith("...")
+            self.assertTrue(any(each == line if whole else each.startswith(line[:-3])
+                                for each in printed), f"not printed, or not there: {line}")
+
     def test_the_scenarios_that_the_pages_show_are_good(self):
         shown = [block for page in pages() for block in re.findall(
             r"(?ms)^```yaml scenario\n(.*?)^```$", page.read_text(encoding="utf-8"))]
