@@ -89,9 +89,11 @@ def events_of_gateway():
 
 
 def rows(markdown, heading):
-    """First cell -> the whole row, of the tables below a heading."""
+    """First cell -> the whole row, of the tables below a heading; none may stand there twice."""
     section = re.split(r"(?m)^#+ ", markdown.split(heading + "\n", 1)[1])[0]
-    return {m.group(1): m.group(0) for m in re.finditer(r"(?m)^\| `(\w+)` \|.*$", section)}
+    found = re.findall(r"(?m)^(\| `(\w+)` \|.*)$", section)
+    assert len({name for _, name in found}) == len(found), f"a row twice below {heading}"
+    return {name: row for row, name in found}
 
 
 class Docs(unittest.TestCase):
