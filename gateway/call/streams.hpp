@@ -161,7 +161,7 @@ class ClientStream {
   // The request
   /// Why it is not one to be taken up; status 0: it is.
   virtual const http::Refusal& refusal() const = 0;
-  /// Until it was sent without being kept, and again after replay().
+  /// Until it was sent without being kept, across any wait.
   const http::RequestHead& head() { return head_ ? *head_ : held_head(); }
   const Peer& peer() const { return peer_; }
   MonoTime began() const { return began_; }

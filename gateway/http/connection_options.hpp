@@ -27,6 +27,11 @@ struct ConnectionOptions {
   bool removes(std::string_view name, FieldKind kind) const {
     return count_ != 0 && kind == FieldKind::plain && lists(name);
   }
+  /// What is listed, to be changed: f(std::string_view&).
+  template <class F>
+  void for_each_listed(const F& f) {
+    for (std::size_t i = 0; i < count_; ++i) f(listed_[i]);
+  }
 
  private:
   bool lists(std::string_view name) const;

@@ -55,7 +55,7 @@ bool is_idempotent(std::string_view method) {
 /// Fills a RequestHead and remembers what the gate needs of fields that may come only once.
 class RequestParser {
  public:
-  RequestParser(RequestHead& head, std::string_view bytes, std::size_t limit)
+  RequestParser(ParsedRequestHead& head, std::string_view bytes, std::size_t limit)
       : head_(head), bytes_(bytes), fields_(head.fields_, head.count_, limit, head.connection_) {}
 
   Refusal parse() {
@@ -153,7 +153,7 @@ class RequestParser {
     return {};
   }
 
-  RequestHead& head_;
+  ParsedRequestHead& head_;
   std::string_view bytes_;
   FieldReader fields_;
   std::size_t hosts_ = 0;
@@ -161,13 +161,14 @@ class RequestParser {
   bool expects_ = false;
 };
 
-Refusal RequestHead::parse(std::string_view head, const HeadLimits& limits) {
+Refusal ParsedRequestHead::parse(std::string_view head, const HeadLimits& limits) {
   method = target = path = query = authority = port = upgrade = request_id = {};
   http_1_0 = expect_continue = is_head = idempotent = false;
   keep_alive = true;
   framing = Framing::none;
   content_length = 0;
   max_forwards = -1;
+  first_ = fields_.data();
   count_ = 0;
   connection_ = {};
   if (head.size() > limits.bytes) {
@@ -179,7 +180,7 @@ Refusal RequestHead::parse(std::string_view head, const HeadLimits& limits) {
 }
 
 std::string_view RequestHead::find(std::string_view name) const {
-  return find_field(fields_.data(), count_, name);
+  return find_field(first_, count_, name);
 }
 
 }  // namespace canary::http

@@ -1,8 +1,10 @@
 // A request head behind the strict gate: nothing that RFC 9112 calls ambiguous comes out of
-// parse(). Scratch to be used again: parse() allocates nothing.
+// parse(). What it says are views into bytes that lie elsewhere: while these stay, it is a
+// ParsedRequestHead, which is scratch to be used again; beyond them, a HeldRequestHead.
 #pragma once
 
 #include <array>
+#include <memory>
 #include <span>
 
 #include "http/connection_options.hpp"
@@ -12,10 +14,6 @@ namespace canary::http {
 
 class RequestHead {
  public:
-  /// `head` is one whole head, its empty line included (see find_head_end). The views below point
-  /// into it. After a refusal only the refusal means anything.
-  Refusal parse(std::string_view head, const HeadLimits& limits);
-
   std::string_view method, target;
   std::string_view path, query;  // of an origin-form or absolute-form target; "*" for OPTIONS *;
                                  // query.data() is null without a '?'
@@ -32,16 +30,40 @@ class RequestHead {
   std::string_view upgrade;          // what it may switch to (upgrade.hpp); empty: nothing
   std::string_view request_id;       // the first X-Request-Id
 
-  std::span<const Field> fields() const { return {fields_.data(), count_}; }
+  std::span<const Field> fields() const { return {first_, count_}; }
   /// The first field of that name (ASCII case-insensitive); data() is null when absent.
   std::string_view find(std::string_view name) const;
   const ConnectionOptions& connection() const { return connection_; }
 
+ protected:
+  ConnectionOptions connection_;
+  const Field* first_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+/// One that was read just now, with room for its fields. parse() allocates nothing.
+class ParsedRequestHead final : public RequestHead {
+ public:
+  /// `head` is one whole head, its empty line included (see find_head_end). The views point into
+  /// it. After a refusal only the refusal means anything.
+  Refusal parse(std::string_view head, const HeadLimits& limits);
+
  private:
   friend class RequestParser;
-  ConnectionOptions connection_;
   std::array<Field, max_fields> fields_;
-  std::size_t count_ = 0;
+};
+
+/// One that outlives the bytes it was read from: in a block of its own, of about their size.
+class HeldRequestHead final : public RequestHead {
+ public:
+  /// `text`: the bytes that the views of `head` point into.
+  HeldRequestHead(const RequestHead& head, std::string_view text);
+  HeldRequestHead(const HeldRequestHead&) = delete;
+  HeldRequestHead& operator=(const HeldRequestHead&) = delete;
+
+ private:
+  std::unique_ptr<Field[]> fields_;
+  std::unique_ptr<char[]> text_;
 };
 
 }  // namespace canary::http

@@ -85,10 +85,25 @@ void ClientStream::read() {
   parsed_ = true;
 }
 
+// Before a wait: the scratch will be others', and the buffer's bytes may move. A head that was sent
+// is mostly not asked for again.
+void ClientStream::hold_head() {
+  if (held_) return;
+  if (!asked_ && head_)
+    held_ = std::make_unique<http::HeldRequestHead>(*head_, in().view().substr(0, head_size_));
+  head_ = held_.get();
+}
+
+// Of a request that was sent and kept, as its bytes are.
 const http::RequestHead& ClientStream::held_head() {
   parse();
   head_ = &context_.request;
   return *head_;
+}
+
+void ClientStream::replay() {
+  retained_ = 0;
+  asked_ = false;
 }
 
 std::uint16_t ClientStream::local_port() const {
@@ -100,6 +115,7 @@ bool ClientStream::whole() const {
 }
 
 std::size_t ClientStream::take_whole(base::TextBuffer& out, bool keep) {
+  asked_ = true;
   const auto body = static_cast<std::size_t>(reader_.remaining());
   out.append(in().view().substr(head_size_, body));
   if (keep)
@@ -110,6 +126,7 @@ std::size_t ClientStream::take_whole(base::TextBuffer& out, bool keep) {
 }
 
 void ClientStream::begin_upload() {
+  asked_ = true;
   in().consume(head_size_);
   if (!expect_continue_) return;
   interim_left_ = go_on;

@@ -3,6 +3,7 @@
 // Lives for one request, from its first byte on; owned by its session, on the worker's thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -52,7 +53,7 @@ class ClientStream final : public call::ClientStream, public call::BodySource {
   std::uint16_t local_port() const override;
   bool whole() const override;
   call::BodySource& body() override { return *this; }
-  void replay() override { retained_ = 0; }
+  void replay() override;
 
   call::UpstreamLease take(traffic::EndpointId endpoint) override;
   call::UpstreamLease connect(const traffic::Endpoint& endpoint, int& error) override;
@@ -83,6 +84,7 @@ class ClientStream final : public call::ClientStream, public call::BodySource {
   void park(std::coroutine_handle<> handle, base::MonoTime deadline, Pause::For what) override;
   const http::RequestHead& held_head() override;
   void send_interim() override;
+  void hold_head();
   http::Refusal parse();
   void read();
   void begin_answer();
@@ -100,6 +102,7 @@ class ClientStream final : public call::ClientStream, public call::BodySource {
   std::size_t retained_ = 0;   // request bytes kept there for a replay or a 101
   After after_ = After::close;
   End end_ = End::framed;
+  bool asked_ = false;     // the head was sent
   bool answered_ = false;  // to the end
   bool parsed_ = false, http_1_0_ = false, is_head_ = false;
   bool expect_continue_ = false;
@@ -107,6 +110,7 @@ class ClientStream final : public call::ClientStream, public call::BodySource {
   http::BodyReader reader_;        // of the request's body
   std::string_view interim_left_;  // of interim_ or go_on: still to be sent to the client
   std::optional<Relay> download_;
+  std::unique_ptr<http::HeldRequestHead> held_;  // since a wait before it was sent
   http::Refusal refusal_;
   std::size_t skipped_ = 0;       // bytes of empty lines in front of the request head
   base::TextBuffer interim_;      // a 1xx of the upstream's that is passed on

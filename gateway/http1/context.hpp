@@ -28,7 +28,7 @@ struct Context {
   reactor::Reactor& reactor;
   reactor::BufferPool& buffers;  // outlives the reactor
   // Scratch, never valid across a wait.
-  http::RequestHead request;
+  http::ParsedRequestHead request;
   http::ResponseHead response;
   base::TextBuffer scratch;  // heads are built here
   UpstreamPool upstreams;

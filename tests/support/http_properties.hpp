@@ -64,7 +64,7 @@ inline std::string request_violation(std::string_view bytes, bool trusted) {
   if (size != bytes.find("\r\n\r\n") + 4) {
     if (size != 0 || bytes.find("\r\n\r\n") != bytes.npos) return "the head's end is elsewhere";
   }
-  static RequestHead head, again;
+  static ParsedRequestHead head, again;
   if (size == 0) {
     if (!head.parse(bytes, limits)) return "half a head is accepted";
     return {};
@@ -184,7 +184,7 @@ inline std::string chunked_violation(std::string_view wire, std::uint32_t seed) 
 template <class F>
 std::string read_requests(std::string_view stream, F&& next_size) {
   std::string log, buffer;
-  RequestHead head;
+  ParsedRequestHead head;
   BodyReader body;
   std::size_t scanned = 0;
   bool in_body = false;

@@ -232,7 +232,7 @@ class MemoryClient final : public call::ClientStream {
 
   call::Context& context_;
   std::string text_;  // the head's: it lives as long as the stream
-  http::RequestHead parsed_;
+  http::ParsedRequestHead parsed_;
   http::Refusal refusal_;
   std::string kept_;
   std::coroutine_handle<> handle_;

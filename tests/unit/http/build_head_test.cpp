@@ -13,7 +13,7 @@ using test::built;
 constexpr HeadLimits limits;
 
 std::string request(const std::string& raw, bool trusted = false) {
-  static RequestHead head;
+  static ParsedRequestHead head;
   REQUIRE_FALSE(head.parse(raw, limits));
   return built(build_request_head, head,
                {.host = "127.0.0.1:9001",
@@ -116,7 +116,7 @@ TEST_CASE("Only a trusted peer says where a request came from") {
 
 TEST_CASE("X-Forwarded-Port never stands beside a scheme or host that a trusted peer has said") {
   const auto port = [](const std::string& fields, bool trusted) {
-    static RequestHead head;
+    static ParsedRequestHead head;
     const std::string built = request("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n", trusted);
     REQUIRE_FALSE(head.parse(built, limits));
     std::string found;

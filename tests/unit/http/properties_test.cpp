@@ -87,7 +87,7 @@ void mutate(std::mt19937& random, std::string& text) {
 TEST_CASE("Whatever request is accepted, what is sent upstream can be read in one way only") {
   std::mt19937 random(20241018);
   int accepted = 0;
-  RequestHead head;
+  ParsedRequestHead head;
   for (int round = 0; round < 30000; ++round) {
     auto raw = pick(random, {"GET", "POST", "HEAD", "OPTIONS", "CONNECT"}) + " " +
                pick(random, {"/", "/a?b", "*", "http://b", "http://b:80/x?", "/a#b", "x"}) + " " +
@@ -181,7 +181,7 @@ TEST_CASE("Any valid request survives the way to the upstream") {
     RC_PRE(method != "CONNECT" && fields.size() < 90);
     const auto raw = method + " " + path + " HTTP/1.1\r\nHost: a\r\n" + lines(fields) +
                      "Content-Length: " + std::to_string(length) + "\r\n\r\n";
-    RequestHead head;
+    ParsedRequestHead head;
     RC_ASSERT(oracle::request_problem(raw) == "");
     RC_ASSERT(head.parse(raw, {}).status == 0);
     const auto out = test::built(build_request_head, head,

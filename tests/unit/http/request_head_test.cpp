@@ -22,7 +22,7 @@ std::string post(const std::string& fields) {
 std::string line(const std::string& first) { return first + "\r\nHost: a\r\n\r\n"; }
 
 void check(const std::vector<Case>& cases) {
-  static RequestHead head;
+  static ParsedRequestHead head;
   for (const auto& c : cases) {
     INFO(c.name << ": " << c.head.substr(0, 200));
     std::size_t scanned = 0;
@@ -263,7 +263,7 @@ TEST_CASE("A header section has the one form that cannot be misread") {
 }
 
 TEST_CASE("The number of fields and the size of the head are limited") {
-  RequestHead head;
+  ParsedRequestHead head;
   const auto with_fields = [](int count) {
     std::string text = "Host: a\r\n";
     for (int i = 1; i < count; ++i) text += "a: b\r\n";
@@ -287,7 +287,7 @@ TEST_CASE("The number of fields and the size of the head are limited") {
 }
 
 TEST_CASE("What is not exactly one head is refused") {
-  RequestHead head;
+  ParsedRequestHead head;
   CHECK(head.parse("", limits).status == 400);
   CHECK(head.parse("\r\n", limits).status == 400);
   CHECK(head.parse("\r\n\r\n", limits).status == 400);
@@ -296,7 +296,7 @@ TEST_CASE("What is not exactly one head is refused") {
 }
 
 TEST_CASE("An accepted request head says what the gateway needs to know") {
-  RequestHead head;
+  ParsedRequestHead head;
   const auto raw =
       "POST /v1/x?k=v HTTP/1.1\r\nHost: h:1\r\nContent-Length: 12\r\nX-A:  b c \t\r\n\r\n"s;
   REQUIRE_FALSE(head.parse(raw, limits));
@@ -344,7 +344,7 @@ TEST_CASE("The port is the authority's, or none") {
       {"GET / HTTP/1.0", ""},
       {"GET / HTTP/1.0\r\nHost: a:83", "83"}};
   for (const auto& [lines, port] : rows) {
-    static RequestHead head;
+    static ParsedRequestHead head;
     CAPTURE(lines);
     const std::string raw = lines + "\r\n\r\n";
     REQUIRE_FALSE(head.parse(raw, {}));
@@ -353,7 +353,7 @@ TEST_CASE("The port is the authority's, or none") {
 }
 
 TEST_CASE("The authority of an absolute target replaces Host") {
-  RequestHead head;
+  ParsedRequestHead head;
   struct Row {
     std::string line, path, query, authority;
   };
@@ -378,7 +378,7 @@ TEST_CASE("keep-alive follows the version and the Connection options") {
     std::string version, connection;
     bool keep_alive;
   };
-  RequestHead head;
+  ParsedRequestHead head;
   for (const auto& row : std::vector<Row>{{"1.1", "", true},
                                           {"1.1", "Connection: keep-alive\r\n", true},
                                           {"1.1", "Connection: Close\r\n", false},
@@ -397,7 +397,7 @@ TEST_CASE("keep-alive follows the version and the Connection options") {
 }
 
 TEST_CASE("100-continue is expected only by HTTP/1.1 requests with a body") {
-  RequestHead head;
+  ParsedRequestHead head;
   const auto expects = [&](const std::string& raw) {
     REQUIRE_FALSE(head.parse(raw, limits));
     return head.expect_continue;
@@ -411,7 +411,7 @@ TEST_CASE("100-continue is expected only by HTTP/1.1 requests with a body") {
 }
 
 TEST_CASE("Max-Forwards is counted for OPTIONS and TRACE alone") {
-  RequestHead head;
+  ParsedRequestHead head;
   const auto hops = [&](const std::string& method, const std::string& value) {
     const auto raw = method + " / HTTP/1.1\r\nHost: a\r\nMax-Forwards: " + value + "\r\n\r\n";
     REQUIRE_FALSE(head.parse(raw, limits));
@@ -424,7 +424,7 @@ TEST_CASE("Max-Forwards is counted for OPTIONS and TRACE alone") {
 }
 
 TEST_CASE("Only the methods that RFC 9110 names are idempotent, in their exact case") {
-  RequestHead head;
+  ParsedRequestHead head;
   for (const std::string method : {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"}) {
     const auto raw = line(method + " / HTTP/1.1");
     REQUIRE_FALSE(head.parse(raw, limits));

@@ -12,7 +12,7 @@ namespace {
 
 /// What is told to the upstream of a request with these fields: "(none)" for no Upgrade.
 std::string told(const std::string& fields, const std::string& line = "GET / HTTP/1.1") {
-  static RequestHead head;
+  static ParsedRequestHead head;
   const std::string raw = line + "\r\nHost: a\r\n" + fields + "\r\n";
   REQUIRE_FALSE(head.parse(raw, {}));
   const auto out = test::built(build_request_head, head,
