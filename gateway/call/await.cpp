@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "call/call.hpp"
+#include "call/classify.hpp"
 #include "http/upgrade.hpp"
 
 namespace canary::call {
@@ -168,8 +169,9 @@ std::optional<Call::Reply> Call::take_head(const http::ResponseHead& head) {
 Call::Reply Call::spoke_unasked() {
   const bool race = upstream_->reused() && interim_responses_ == 0;
   if (race && replayable_) return try_again();
-  return refuse(502, "upstream_bad_response", "the model server sent bytes before it was asked",
-                race && races().take() ? Outcome::gateway_error : Outcome::bad_output);
+  return bad_response(
+      "the model server sent bytes before it was asked",
+      classify::unanswered(Outcome::bad_output, race, UpstreamStream::Fate::maybe_begun, races()));
 }
 
 // On a new stream. What the first try took is gone: there is one timeouts.first_byte for both.
@@ -192,18 +194,15 @@ Call::Reply Call::reply_broken(int error) {
   const bool silent = fate != Fate::answered && interim_responses_ == 0;
   const bool race = silent && upstream_->reused();  // with the upstream's own keep-alive timeout
   if (race && replayable_) return try_again();
-  Outcome outcome = ended_by_version(Outcome::reset, context_.now());
-  const bool excused =
-      outcome == Outcome::reset && race && (fate == Fate::untouched || races().take());
-  if (excused) outcome = Outcome::gateway_error;
+  const Outcome seen = ended_by_version(Outcome::reset, context_.now());
   return refuse(502, "upstream_reset", "the model server closed the connection without an answer",
-                outcome);
+                classify::unanswered(seen, race, fate, races()));
 }
 
 stats::RaceAllowance& Call::races() { return version_->stats->requests->at(context_.worker).races; }
 
-Call::Reply Call::bad_response(std::string_view message) {
-  return refuse(502, "upstream_bad_response", message, Outcome::bad_output);
+Call::Reply Call::bad_response(std::string_view message, Outcome outcome) {
+  return refuse(502, "upstream_bad_response", message, outcome);
 }
 
 Call::Reply Call::refuse(std::uint16_t status, std::string_view code, std::string_view message,

@@ -1,21 +1,12 @@
 #include "call/call.hpp"
 
 #include "base/reserved_path.hpp"
+#include "call/classify.hpp"
 #include "traffic/bucket.hpp"
 #include "traffic/kserve.hpp"
 #include "traffic/match.hpp"
 
 namespace canary::call {
-namespace {
-
-using stats::Outcome;
-
-// These do not ask the model: answers that cost nothing would make a broken version look better.
-bool asks_the_model(const http::RequestHead& head) {
-  return !head.is_head && head.method != "OPTIONS" && head.method != "TRACE";
-}
-
-}  // namespace
 
 Call::Call(Context& context, ClientStream& client)
     : context_(context),
@@ -125,7 +116,7 @@ bool Call::choose() {
   if (!draw_) draw_ = traffic::draw(*model_, view, context_.random, context_.text);
   const traffic::Pick pick = traffic::pick(*model_, *draw_);
   version_ = failed_over_ ? &model_->stable : pick.version;
-  record_.picked(*model_, *version_, !pick.overridden && asks_the_model(head));
+  record_.picked(*model_, *version_, classify::request(head, pick.overridden));
   return has_room();
 }
 

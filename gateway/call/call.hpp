@@ -86,7 +86,7 @@ class Call {
   Reply reply_broken(int error);
   Reply try_again();
   stats::RaceAllowance& races();
-  Reply bad_response(std::string_view message);
+  Reply bad_response(std::string_view message, stats::Outcome outcome = stats::Outcome::bad_output);
   Reply refuse(std::uint16_t status, std::string_view code, std::string_view message,
                stats::Outcome outcome);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "call/call.hpp"
+#include "call/classify.hpp"
 
 namespace canary::call {
 namespace {
@@ -78,9 +79,8 @@ MonoTime Call::total_deadline() const {
   return total.count() > 0 ? record_.start() + total : MonoTime::max();
 }
 
-// A client that has used up the time itself left the version none.
 Outcome Call::total_outcome(MonoTime now) const {
-  return record_.client_took_most(now) ? Outcome::client_abort : Outcome::timeout_total;
+  return classify::out_of_time(record_.client_took_most(now));
 }
 
 }  // namespace canary::call

@@ -4,18 +4,13 @@
 #include "base/text.hpp"
 #include "call/access_line.hpp"
 #include "call/call.hpp"
+#include "call/classify.hpp"
 #include "call/tunnel.hpp"
 
 namespace canary::call {
 namespace {
 
 using stats::Outcome;
-
-Outcome outcome_of(std::uint16_t status, bool retry_after) {
-  if (status == 429 || (status == 503 && retry_after)) return Outcome::overload;
-  if (status >= 500) return Outcome::server_error;
-  return status >= 400 ? Outcome::client_error : Outcome::ok;
-}
 
 }  // namespace
 
@@ -25,9 +20,9 @@ bool Call::start_delivery() {
   const bool events = base::iequals(type.substr(0, type.find(';')), "text/event-stream");
   awaits_event_ = events && head.framing != http::Framing::none;
   const MonoTime now = context_.now();
-  reply_outcome_ = outcome_of(head.status, head.retry_after);
+  reply_outcome_ = classify::head(head);
   // What a server says when it has waited for the request's body for long enough.
-  const bool error = stats::is_version_error(reply_outcome_) || model_->error_code(head.status);
+  const bool error = classify::is_error(reply_outcome_, head.status, *model_);
   if (error && upload_ != Upload::done) reply_outcome_ = ended_by_version(reply_outcome_, now);
   record_.response_started(now, head.status, awaits_event_);
   status_sent_ = head.status;
@@ -83,9 +78,8 @@ reactor::Task<> Call::deliver() {
     }
     const bool client_slow = holdup_ != Holdup::version;
     if (client_slow && client_keeps_up(context_.now())) continue;
-    const Outcome silent = awaits_event_ ? Outcome::timeout_first_byte : Outcome::timeout_idle;
-    const Outcome guilty = client_slow ? Outcome::client_abort : silent;
-    co_return broke_off(total <= stalled ? total_outcome(deadline) : guilty, deadline);
+    const Outcome silence = classify::silence(client_slow, awaits_event_);
+    co_return broke_off(total <= stalled ? total_outcome(deadline) : silence, deadline);
   }
 }
 
@@ -117,18 +111,15 @@ void Call::delivered(MonoTime now) {
   client_.finish(upload_);
 }
 
-// The version ended the exchange. Whoever kept it waiting is who ended it: its client, or the
-// gateway itself, in a pause of its process.
 Outcome Call::ended_by_version(Outcome outcome, MonoTime now) const {
-  if (upload_ == Upload::refused || record_.client_caused_end(now)) return Outcome::client_abort;
-  return context_.kept_waiting(record_.dispatched_at()) ? Outcome::gateway_error : outcome;
+  const bool clients = upload_ == Upload::refused || record_.client_caused_end(now);
+  return classify::ended_by_version(outcome, clients,
+                                    context_.kept_waiting(record_.dispatched_at()));
 }
 
-// The response cannot be completed: the client must not take it for whole. One that leaves in the
-// middle of a failure does not undo it.
+// The response cannot be completed: the client must not take it for whole.
 void Call::broke_off(Outcome outcome, MonoTime now) {
-  if (outcome == Outcome::client_abort && reply_outcome_ != Outcome::ok) outcome = reply_outcome_;
-  record_.finish(outcome, now, received(), sent());
+  record_.finish(classify::broke_off(outcome, reply_outcome_), now, received(), sent());
   log_access();
   client_.abort();
 }

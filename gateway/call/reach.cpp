@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "call/call.hpp"
+#include "call/classify.hpp"
 #include "upstream/endpoint_choice.hpp"
 
 namespace canary::call {
@@ -13,7 +14,7 @@ using upstream::EndpointBook;
 using upstream::EndpointChoice;
 
 // So long a version without any address is not charged with it, while stable answers for it.
-constexpr Duration nameless_grace = std::chrono::seconds(10);
+constexpr Duration resolving = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -134,23 +135,22 @@ bool Call::fail_over() {
                 "the model server did not finish within timeouts.total", total_outcome(now)};
     return false;
   }
-  const bool timed_out = unreached_.error == ETIMEDOUT;
-  const Outcome outcome = timed_out                    ? Outcome::timeout_connect
-                          : unreached_.error == EPROTO ? Outcome::bad_output
-                                                       : Outcome::connect_error;
+  const auto unreachable = [this](bool unresolved) {
+    return classify::unreachable(unreached_.error, unresolved);
+  };
   if (has_stand_in()) {
-    // Resolvers start late and lose packets: that is not the version's yet.
     const auto& time = context_.time();
-    const bool nameless =
+    const bool unresolved =
         version_->endpoints.empty() &&
-        (time.shared_now() - version_->stats->requests->nameless_since() < nameless_grace ||
-         time.paused_within(nameless_grace));
-    record_.finish(nameless ? Outcome::gateway_error : outcome, now, 0, 0);
+        (time.shared_now() - version_->stats->requests->nameless_since() < resolving ||
+         time.paused_within(resolving));
+    record_.finish(unreachable(unresolved), now, 0, 0);
     version_->stats->requests->at(context_.worker).failovers.add();
     failed_over_ = true;
     charged_table_ = table_.again();
     return true;
   }
+  const Outcome outcome = unreachable(false);
   if (unreached_.all_out) {
     refused_ = {503, "no_healthy_endpoint", "no endpoint of this version can be reached", outcome};
     return false;
@@ -159,7 +159,7 @@ bool Call::fail_over() {
   if (unreached_.error == EPROTO)
     refused_ = {502, "upstream_bad_response", "the model server sent bytes before it was asked",
                 outcome};
-  else if (timed_out)
+  else if (unreached_.error == ETIMEDOUT)
     refused_ = {504, "upstream_connect_timeout",
                 "the model server did not accept the connection within timeouts.connect", outcome};
   return false;

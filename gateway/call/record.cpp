@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "call/classify.hpp"
+
 namespace canary::call {
 
 CallRecord::~CallRecord() {
@@ -73,16 +75,13 @@ void CallRecord::finish(stats::Outcome outcome, MonoTime now, std::uint64_t rece
   seen.outcome = outcome;
   seen.at = now + paused_;
   seen.code = status_;
-  const bool error = stats::is_version_error(outcome) || (status_ && model_->error_code(status_));
-  seen.error = error && !excused_;
+  seen.error = !excused_ && classify::is_error(outcome, status_, *model_);
   seen.evidence = is_evidence();
   seen.counted_slow_slo = counted_slo_;
   seen.counted_slow_trigger = counted_trigger_;
   seen.first_byte = first_byte_;
   seen.streamed = streamed_;
-  // How long a tunnel stays open is its users' choice.
-  const bool complete = outcome <= stats::Outcome::server_error && status_ != 101;
-  if (complete && sent_ != MonoTime{}) seen.total = age(now);
+  if (classify::is_answered(outcome, status_) && sent_ != MonoTime{}) seen.total = age(now);
   seen.bytes_received = received;
   seen.bytes_sent = sent;
   const stats::VersionStats& stats = *version_->stats;
