@@ -3,6 +3,9 @@
 // has no way to make anybody wait, and no way to change a byte.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "http/first_event.hpp"
@@ -26,6 +29,28 @@ class FirstEventObserver final : public BodyObserver {
 
  private:
   http::FirstEvent first_;
+};
+
+/// Keeps a copy of what passes, for somebody who reads it later, or never: what there is no room
+/// for by then is missed, and counted.
+class BodyTap final : public BodyObserver {
+ public:
+  explicit BodyTap(std::size_t bound) : bound_(bound) {}
+  void see(std::string_view bytes) override {
+    const std::size_t fits = missed_ > 0 ? 0 : std::min(bytes.size(), bound_ - kept_.size());
+    kept_ += bytes.substr(0, fits);
+    missed_ += bytes.size() - fits;
+  }
+  /// What has been kept: the body from where take() left off, without a gap.
+  std::string_view kept() const { return kept_; }
+  void take(std::size_t count) { kept_.erase(0, count); }
+  /// Bytes behind that. Once some are missed, all that follow are.
+  std::uint64_t missed() const { return missed_; }
+
+ private:
+  std::size_t bound_;
+  std::string kept_;
+  std::uint64_t missed_ = 0;
 };
 
 }  // namespace canary::call
