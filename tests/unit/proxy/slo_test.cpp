@@ -267,14 +267,14 @@ TEST_CASE("What began before the version last came to have weight is no evidence
     peer.wire.send("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
     peer.request();
   });
-  RunningWorker gateway(with_slo(upstream.port, 2s));
+  RunningWorker gateway(with_slo(upstream.port, 200ms));
   Client client(gateway.port);
   client.send(get("/"));
   REQUIRE(upstream.saw(1));
   gateway.ask([](Worker& worker) {
     worker.calls().in_force().models[0].stable.stats->requests->begin_episode();
   });
-  REQUIRE(gateway.let_pass(3500ms));
+  REQUIRE(gateway.let_pass(500ms));
   CHECK(gateway.stable().over_slo == 0);
   answer.open();
   CHECK(read_message(client).status() == 500);
