@@ -161,6 +161,7 @@ reactor::Task<> Session::linger() {
 // is, or the reply takes its time.
 void Session::park(std::coroutine_handle<> handle, MonoTime deadline, bool for_reply) {
   parked_ = handle;
+  watched_ = record();
   served_in_turn_ = 0;
   if (!for_reply) watch_client();
   in_.compact();
@@ -169,8 +170,7 @@ void Session::park(std::coroutine_handle<> handle, MonoTime deadline, bool for_r
 }
 
 void Session::arm() {
-  const call::CallRecord* const watched = record();
-  const MonoTime age = watched ? watched->next_age_check() : MonoTime::max();
+  const MonoTime age = watched_ ? watched_->next_age_check() : MonoTime::max();
   const MonoTime next = client_.watched() ? std::min(deadline_, age) : MonoTime{};
   context_.reactor.wheel().arm(*this, next);
 }
@@ -182,6 +182,7 @@ void Session::watch_client() {
 
 void Session::yield(std::coroutine_handle<> handle, MonoTime deadline) {
   parked_ = handle;
+  watched_ = record();
   served_in_turn_ = 0;
   deadline_ = deadline;
   yielded_ = true;
@@ -192,7 +193,7 @@ void Session::prefetch() const {
   base::prefetch(this, sizeof *this);
   base::prefetch(parked_.address(), parked_frame);
   if (stream_) base::prefetch(stream_.get(), sizeof *stream_);
-  if (call::CallRecord* const watched = record()) base::prefetch(watched, sizeof(call::Call));
+  if (watched_) base::prefetch(watched_, sizeof(call::Call));
 }
 
 void Session::on_resume() {

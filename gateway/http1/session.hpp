@@ -95,6 +95,7 @@ class Session final : public call::Client,
   Context& context_;
   std::coroutine_handle<> parked_;
   std::unique_ptr<ClientStream> stream_;  // of the present request
+  call::CallRecord* watched_ = nullptr;  // of the call that is parked, to be fetched without a look
   MonoTime deadline_ = MonoTime::max();
   MonoTime looked_for_{};  // the deadline for which the sockets were looked at
   reactor::Socket client_;
