@@ -11,7 +11,7 @@ using namespace test;
 using Outcomes = std::map<std::string, std::uint64_t>;
 using Ends = std::function<void(Wire&)>;
 
-constexpr base::Duration stall = 300ms;
+constexpr base::Duration stall = 220ms;
 
 const std::string part = "POST / HTTP/1.1\r\nHost: gw\r\nContent-Length: 9\r\n\r\npart";
 const std::string chunked_part =
