@@ -82,9 +82,9 @@ void add_run(CLI::App& app, CommandLine& line) {
 
 void add_check(CLI::App& app, CommandLine& line) {
   CLI::App* check = app.add_subcommand("check", "Say whether a configuration file is valid");
-  check->add_option("-c,--config,file", line.check_path, "The configuration file")
+  check->add_option("-c,--config,file", line.check_path, "The configuration file: FILE, or -c FILE")
       ->required()
-      ->type_name("FILE");
+      ->option_text("FILE");
   check->add_flag("--json", line.check_json, "Answer as JSON");
   check->footer("Exit status: 0 valid, 2 not valid: every problem with its line and column.");
   check->callback(
@@ -317,7 +317,11 @@ int main(int argc, char** argv) {
   add_rollout(app, "resume", "Open the latch that a rollback closed, or end a pause", line.resume,
               line.exit_status, cli::run_resume);
   add_rollout(app, "promote", "End the present phase of the plan", line.promote, line.exit_status,
-              cli::run_promote);
+              cli::run_promote)
+      ->add_option("--phase", line.promote.phase,
+                   "The phase that is meant: it ends also when nothing was judged in it yet")
+      ->type_name("N")
+      ->check([](const std::string& text) { return check_number(text, 1, UINT32_MAX); });
   add_rollout(app, "pause", "End no phase until resumed; triggers still fire", line.pause,
               line.exit_status, cli::run_pause);
   add_latches(app, line);

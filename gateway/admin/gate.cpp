@@ -100,7 +100,11 @@ std::optional<net::HttpResponse> Gate::refusal(const net::HttpRequest& request,
   // Whoever sent it is not known: a short and harmless part of what was sent.
   constexpr std::size_t shown = 100;
   log::warn("admin_token_refused", {{"path", base::printable(request.path.substr(0, shown))}});
-  auto response = failure(401, "unauthorized", "this listener needs: Authorization: Bearer TOKEN");
+  auto response = failure(401, "unauthorized",
+                          request.has_header("authorization")
+                              ? "the token is not this gateway's; this listener needs: "
+                                "Authorization: Bearer TOKEN"
+                              : "this listener needs: Authorization: Bearer TOKEN");
   response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"canary-gateway\"");
   return response;
 }

@@ -4,6 +4,8 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <cmath>
 
+#include "base/nearest_word.hpp"
+
 namespace canary::admin {
 namespace {
 
@@ -11,6 +13,18 @@ namespace json = boost::json;
 
 // The one key whose value is an object.
 constexpr std::string_view nested_key = "expect";
+
+using Keys = std::initializer_list<std::string_view>;
+
+bool is_known(std::string_view key, Keys known) {
+  return std::find(known.begin(), known.end(), key) != known.end();
+}
+
+/// `unknown key 'expects' in the body (known: by, expect; did you mean expect?)`
+std::string unknown_key(const std::string& key, const std::string& where, Keys known) {
+  return "unknown key '" + key + "' in " + where + " (" +
+         base::known_words(key, {known.begin(), known.end()}, "none is known") + ")";
+}
 
 // Boost.JSON's events, collected as an object. Returning false stops the parser; `problem` then
 // says why in our words.
@@ -21,6 +35,9 @@ struct FlatObject {
   static constexpr std::size_t max_string_size = 64 << 10;
 
   using Values = std::map<std::string, JsonBody::Value, std::less<>>;
+  explicit FlatObject(Keys known_keys) : known(known_keys) {}
+
+  Keys known;
   Values values;
   std::map<std::string, Values, std::less<>> objects;
   std::string problem;
@@ -40,6 +57,12 @@ struct FlatObject {
     auto& place = nested ? objects.find(nested_key)->second : values;
     return place.emplace(name, std::move(value)).second || twice(name, code);
   }
+  /// An object or an array where none may be: of a misspelt key that is not what is wrong.
+  bool misplaced(const std::string& what, int key_depth, json::error_code& code) {
+    if (key_depth == 1 && !is_known(key, known))
+      return fail(unknown_key(key, "the body", known), code);
+    return fail("'" + key + "' may not be " + what, code);
+  }
   bool twice(const std::string& name, json::error_code& code) {
     return fail("the key '" + name + "' stands there twice", code);
   }
@@ -48,7 +71,7 @@ struct FlatObject {
   bool on_document_end(json::error_code&) { return true; }
   bool on_object_begin(json::error_code& code) {
     if (depth++ == 0) return true;
-    if (depth > 2 || key != nested_key) return fail("'" + key + "' may not be an object", code);
+    if (depth > 2 || key != nested_key) return misplaced("an object", depth - 1, code);
     const std::string name = std::exchange(key, {});
     if (values.contains(name) || !objects.emplace(name, Values()).second) return twice(name, code);
     return true;
@@ -58,7 +81,8 @@ struct FlatObject {
     return true;
   }
   bool on_array_begin(json::error_code& code) {
-    return fail(depth == 0 ? "expected a JSON object" : "'" + key + "' may not be an array", code);
+    if (depth == 0) return fail("expected a JSON object", code);
+    return misplaced("an array", depth, code);
   }
   bool on_array_end(std::size_t, json::error_code&) { return true; }
   bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
@@ -94,21 +118,11 @@ struct FlatObject {
   bool on_comment(json::string_view, json::error_code&) { return true; }
 };
 
-std::string list(std::initializer_list<std::string_view> keys) {
-  std::string out;
-  for (const auto key : keys) {
-    if (!out.empty()) out += ", ";
-    out += key;
-  }
-  return out;
-}
-
-/// The first key that is not known; empty when all are.
+/// About the first key that is not known; empty when all are.
 template <class Map>
-std::string unknown_key(const Map& map, std::initializer_list<std::string_view> known) {
+std::string first_unknown(const Map& map, const std::string& where, Keys known) {
   for (const auto& [key, value] : map)
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      return "unknown key '" + key + "'";
+    if (!is_known(key, known)) return unknown_key(key, where, known);
   return {};
 }
 
@@ -118,7 +132,7 @@ base::Result<JsonBody> JsonBody::read(std::string_view text,
                                       std::initializer_list<std::string_view> known_keys) {
   JsonBody body;
   if (text.empty()) return body;
-  json::basic_parser<FlatObject> parser{json::parse_options{}};
+  json::basic_parser<FlatObject> parser{json::parse_options{}, known_keys};
   json::error_code code;
   const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
   const std::string& problem = parser.handler().problem;
@@ -128,10 +142,9 @@ base::Result<JsonBody> JsonBody::read(std::string_view text,
     return base::Error("the body is not JSON: there is text behind the object");
   body.values_ = std::move(parser.handler().values);
   body.objects_ = std::move(parser.handler().objects);
-  std::string unknown = unknown_key(body.values_, known_keys);
-  if (unknown.empty()) unknown = unknown_key(body.objects_, known_keys);
-  if (!unknown.empty())
-    return base::Error(unknown + " in the body (known: " + list(known_keys) + ")");
+  std::string unknown = first_unknown(body.values_, "the body", known_keys);
+  if (unknown.empty()) unknown = first_unknown(body.objects_, "the body", known_keys);
+  if (!unknown.empty()) return base::Error(std::move(unknown));
   return body;
 }
 
@@ -145,9 +158,9 @@ base::Result<std::optional<JsonBody>> JsonBody::object(
   if (has(key)) return base::Error("'" + std::string(key) + "' must be an object");
   const auto found = objects_.find(key);
   if (found == objects_.end()) return std::optional<JsonBody>();
-  if (auto unknown = unknown_key(found->second, known_keys); !unknown.empty())
-    return base::Error(unknown + " in '" + std::string(key) + "' (known: " + list(known_keys) +
-                       ")");
+  if (auto unknown = first_unknown(found->second, "'" + std::string(key) + "'", known_keys);
+      !unknown.empty())
+    return base::Error(std::move(unknown));
   JsonBody object;
   object.values_ = found->second;
   return std::optional<JsonBody>(std::move(object));

@@ -61,10 +61,14 @@ std::string rollback_field(const json::value& model) {
 /// Which parts of what was shown a command rests on.
 enum class Rests { on_rollback, on_phase, on_both };
 
-std::string expect_of(const json::value& model, Rests rests) {
+/// `named`: the phase that the person named; 0: none, it is the one that was shown.
+std::string expect_of(const json::value& model, Rests rests, std::uint32_t named = 0) {
   if (!at(model, "rollout").is_object() || !at(model, "canary").is_object()) return {};
   std::string out = ",\"expect\":{";
-  if (rests != Rests::on_rollback) out += phase_field(model);
+  if (named > 0)
+    out += "\"phase\":" + std::to_string(named);
+  else if (rests != Rests::on_rollback)
+    out += phase_field(model);
   if (rests == Rests::on_both) out += ',';
   if (rests != Rests::on_phase) out += rollback_field(model);
   return out + "}";
@@ -72,7 +76,9 @@ std::string expect_of(const json::value& model, Rests rests) {
 
 struct Change {
   std::string method, target, fields;  // of the body
+  std::vector<std::string_view> keys;  // of the answer
   std::string model, canary;           // whichever the command names
+  std::uint32_t phase = 0;             // that the person named
 };
 
 /// Looks, shows, sends. `rests` is asked with what the status says of the model.
@@ -80,13 +86,13 @@ template <class Rest, class Render>
 int change(const Options& options, const Terminal& terminal, const Change& change, Rest&& rests,
            Render&& render) {
   int exit_status = exit_ok;
-  const auto status = ask(options, terminal, {"GET", "/internal/status"}, exit_status);
+  const auto status = ask(options, terminal, {"GET", "/internal/status", status_keys}, exit_status);
   if (!status) return exit_status;
   if (status->status != 200) return told(options, terminal, *status).value_or(exit_refused);
   const json::value& model = find_model(status->document, change.model, change.canary);
   if (!options.json) terminal.out << render_acts_on(model);
-  const Question question{change.method, change.target,
-                          "{" + change.fields + expect_of(model, rests(model)) + "}",
+  const Question question{change.method, change.target, change.keys,
+                          "{" + change.fields + expect_of(model, rests(model), change.phase) + "}",
                           new_key(terminal.now)};
   return show(options, terminal, question, render);
 }
@@ -98,9 +104,13 @@ int run_rollout(const RolloutOptions& options, const Terminal& terminal, const c
                 std::string(command) + " needs --reason: it is what the next person will read");
   if (options.by.empty()) return fail(options, terminal, exit_usage, "usage", "--by is empty");
   const Change change{
-      "POST", "/internal/rollouts/" + escape(options.model) + "/" + command,
+      "POST",
+      "/internal/rollouts/" + escape(options.model) + "/" + command,
       actor_fields(options.by, options.reason) + (options.gradual ? ",\"mode\":\"gradual\"" : ""),
-      options.model, ""};
+      {"model", "weight"},
+      options.model,
+      "",
+      options.phase};
   const bool resumes = std::string_view(command) == "resume";
   return cli::change(
       options, terminal, change,
@@ -122,10 +132,14 @@ int run_set(const SetOptions& options, const Terminal& terminal) {
   const auto points = base::to_basis_points(*percent);
   if (!points)
     return fail(options, terminal, exit_usage, "usage", "PERCENT: " + points.error().message());
-  const Change change{"PUT", "/internal/flags/" + escape(options.version),
+  const Change change{"PUT",
+                      "/internal/flags/" + escape(options.version),
                       "\"rollout_percentage\":" + base::format_percent(*points) + "," +
                           actor_fields(options.by, options.reason),
-                      "", options.version};
+                      {"rollout_percentage", "effective"},
+                      "",
+                      options.version,
+                      0};
   return cli::change(
       options, terminal, change,
       // To 0 in whatever phase it is.
@@ -143,7 +157,10 @@ int run_rollback(const RolloutOptions& options, const Terminal& terminal) {
 }
 
 int run_promote(const RolloutOptions& options, const Terminal& terminal) {
-  return run_rollout(options, terminal, "promote", "promoted", Rests::on_both);
+  // Who names no phase ends none of which nothing was judged: the gateway sees to that. The phase
+  // that is shown was not named by anybody.
+  return run_rollout(options, terminal, "promote", "promoted",
+                     options.phase > 0 ? Rests::on_both : Rests::on_rollback);
 }
 
 int run_pause(const RolloutOptions& options, const Terminal& terminal) {
@@ -156,7 +173,8 @@ int run_forget(const ForgetOptions& options, const Terminal& terminal) {
                 "forget needs --reason: it is what the next person will read");
   if (options.by.empty()) return fail(options, terminal, exit_usage, "usage", "--by is empty");
   int exit_status = exit_ok;
-  const auto latches = ask(options, terminal, {"GET", "/internal/latches"}, exit_status);
+  const auto latches =
+      ask(options, terminal, {"GET", "/internal/latches", {"latches"}}, exit_status);
   if (!latches) return exit_status;
   if (latches->status != 200) return told(options, terminal, *latches).value_or(exit_refused);
   const json::value& latch = find_latch(latches->document, options.version);
@@ -164,7 +182,9 @@ int run_forget(const ForgetOptions& options, const Terminal& terminal) {
   std::string expect;
   if (latch.is_object())
     expect = ",\"expect\":{\"rollback\":" + whole(at(latch, "rollbacks")) + "}";
-  const Question question{"POST", "/internal/latches/" + escape(options.version) + "/forget",
+  const Question question{"POST",
+                          "/internal/latches/" + escape(options.version) + "/forget",
+                          {"version", "forgotten"},
                           "{" + actor_fields(options.by, options.reason) + expect + "}",
                           new_key(terminal.now)};
   return show(options, terminal, question, [](const json::value& answer) {

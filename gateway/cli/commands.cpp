@@ -24,9 +24,7 @@ Style style_of(const Terminal& terminal) { return {terminal.colour, terminal.now
 
 }  // namespace
 
-std::string default_admin_url() {
-  return environment("CANARY_GATEWAY_ADMIN", "http://127.0.0.1:9901");
-}
+std::string default_admin_url() { return environment(admin_variable, "http://127.0.0.1:9901"); }
 
 std::string default_by() { return environment("USER", "unknown"); }
 
@@ -36,17 +34,17 @@ Terminal process_terminal(base::WallTime now) {
 }
 
 int run_status(const Options& options, const Terminal& terminal) {
-  return show(options, terminal, {"GET", "/internal/status", ""},
+  return show(options, terminal, {"GET", "/internal/status", status_keys},
               [&](const json::value& status) { return render_status(status, style_of(terminal)); });
 }
 
 int run_latches(const Options& options, const Terminal& terminal) {
-  return show(options, terminal, {"GET", "/internal/latches", ""},
+  return show(options, terminal, {"GET", "/internal/latches", {"latches"}},
               [](const json::value& latches) { return render_latches(latches); });
 }
 
 int run_report(const ReportOptions& options, const Terminal& terminal) {
-  return show(options, terminal, {"GET", "/internal/report/" + escape(options.model), ""},
+  return show(options, terminal, {"GET", "/internal/report/" + escape(options.model), {"markdown"}},
               [](const json::value& report) { return lines(at(report, "markdown")); });
 }
 
@@ -57,7 +55,7 @@ int run_history(const HistoryOptions& options, const Terminal& terminal) {
                 "MODEL is empty: leave it out for every model's history");
   std::string target = "/internal/history?limit=" + std::to_string(options.limit);
   if (!options.model.empty()) target += "&model=" + escape(options.model);
-  return show(options, terminal, {"GET", target, ""}, [&](const json::value& history) {
+  return show(options, terminal, {"GET", target, {"history"}}, [&](const json::value& history) {
     return render_history(history, style_of(terminal));
   });
 }

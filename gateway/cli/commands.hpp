@@ -8,6 +8,7 @@
 //   3  the gateway could not be reached, or what answered is no gateway
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <iosfwd>
 #include <string>
@@ -18,6 +19,7 @@ namespace canary::cli {
 
 enum ExitStatus : int { exit_ok = 0, exit_refused = 1, exit_usage = 2, exit_unreachable = 3 };
 
+inline constexpr const char* admin_variable = "CANARY_GATEWAY_ADMIN";
 /// $CANARY_GATEWAY_ADMIN, else http://127.0.0.1:9901.
 std::string default_admin_url();
 /// $USER, else "unknown".
@@ -52,7 +54,8 @@ struct RolloutOptions : Options {
   std::string model;
   std::string by = default_by();
   std::string reason;
-  bool gradual = false;  // rollback: down the ladder instead of to 0 at once
+  bool gradual = false;     // rollback: down the ladder instead of to 0 at once
+  std::uint32_t phase = 0;  // promote: the one that is meant, measured or not; 0: not said
 };
 
 /// forget VERSION: --reason is required.

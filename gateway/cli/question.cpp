@@ -1,7 +1,9 @@
 #include "cli/question.hpp"
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include "base/json_text.hpp"
@@ -49,6 +51,23 @@ base::Result<net::ClientResponse> exchange(const net::ClientRequest& request, bo
   return answer;
 }
 
+/// Where the listener's address came from.
+std::string source_of_admin(const Options& options) {
+  const char* variable = std::getenv(admin_variable);
+  const bool from_variable = variable && *variable && options.admin == variable;
+  return from_variable ? std::string("$") + admin_variable : "--admin";
+}
+
+/// Anything may answer with JSON at a mistyped address; nothing is done there.
+bool is_a_gateways(const json::value& document, int status, const Question& question) {
+  if (!document.is_object()) return false;
+  if (status != 200)
+    return at(document, "error", "code").is_string() &&
+           at(document, "error", "message").is_string();
+  return std::all_of(question.keys.begin(), question.keys.end(),
+                     [&](std::string_view key) { return document.get_object().contains(key); });
+}
+
 }  // namespace
 
 std::string escape(std::string_view segment) {
@@ -88,7 +107,7 @@ std::optional<Answer> ask(const Options& options, const Terminal& terminal,
     return std::nullopt;
   };
   if (const auto url = net::parse_url(options.admin); !url)
-    return failed(exit_usage, "usage", "--admin: " + url.error().message());
+    return failed(exit_usage, "usage", source_of_admin(options) + ": " + url.error().message());
   const auto request = prepare(options, question);
   if (!request) return failed(exit_usage, "usage", request.error().message());
   auto answer = exchange(*request, !question.key.empty());
@@ -98,7 +117,7 @@ std::optional<Answer> ask(const Options& options, const Terminal& terminal,
                       answer.error().message());
   json::error_code code;
   json::value document = json::parse(answer->body, code);
-  if (code || !document.is_object())
+  if (code || !is_a_gateways(document, answer->status, question))
     return failed(exit_unreachable, "no_gateway",
                   "what answers at " + base::url_origin(options.admin) +
                       " is no canary-gateway (status " + std::to_string(answer->status) + ")");
@@ -113,6 +132,10 @@ std::optional<int> told(const Options& options, const Terminal& terminal, const 
   if (answer.status == 200) return std::nullopt;
   std::string why = "refused (" + std::to_string(answer.status) +
                     "): " + text(at(answer.document, "error", "message"));
+  if (answer.status == 401)
+    why = options.token_file.empty()
+              ? "refused (401): this gateway asks for a token: give --token-file"
+              : "refused (401): the token of --token-file is not this gateway's";
   if (text(at(answer.document, "error", "code")) == "expectation_failed")
     why +=
         "\nIt changed between the status shown above and the command. If you still want it, run "

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
@@ -19,9 +20,12 @@ std::string escape(std::string_view segment);
 int fail(const Options& options, const Terminal& terminal, ExitStatus status, std::string_view code,
          const std::string& message);
 
+inline const std::vector<std::string_view> status_keys{"config", "models", "gateway"};
+
 struct Question {
   std::string method = "GET";
   std::string target;
+  std::vector<std::string_view> keys;  // what a gateway's answer to it has, of its own
   std::string body{};
   std::string key{};  // Idempotency-Key: with one it is asked again when the connection breaks
 };
@@ -32,7 +36,8 @@ struct Answer {
   boost::json::value document;  // an object
 };
 
-/// Nothing: why was told, and `exit_status` says it, too.
+/// What answers has the shape of a gateway's answer: with 200 every key of `keys`, else an error's
+/// code and message. Nothing: why was told, and `exit_status` says it, too.
 std::optional<Answer> ask(const Options& options, const Terminal& terminal,
                           const Question& question, int& exit_status);
 

@@ -41,6 +41,10 @@ Colour colour_of_status(const std::string& status) {
   return Colour::none;
 }
 
+std::string waiting(double messages) {
+  return base::format_number(messages, 15) + (messages == 1 ? " message waits" : " messages wait");
+}
+
 // What is wrong with the gateway as a whole, in red, before anything else.
 std::string alarms(const json::value& status, const Style& style) {
   std::vector<std::string> found;
@@ -53,6 +57,8 @@ std::string alarms(const json::value& status, const Style& style) {
     found.push_back("the last decision is not committed to disk; no weight will be raised");
   if (const auto fault = text(at(status, "latch", "fault")); !fault.empty())
     found.push_back("what is latched is not in the latch file, a crash may forget it: " + fault);
+  if (const auto damage = text(at(status, "latch", "last_damage")); !damage.empty())
+    found.push_back("the latch file was found damaged since the start: " + damage);
   if (truth(at(status, "latch", "few_slots")))
     found.push_back("few slots are left in the latch file: see `canary-gateway latches`");
   if (truth(at(status, "draining")))
@@ -62,8 +68,7 @@ std::string alarms(const json::value& status, const Style& style) {
   for (const auto& each : items(at(status, "notify")))
     if (const auto error = text(at(each, "last_error")); !error.empty())
       found.push_back(text(at(each, "receiver")) + " is not told (" +
-                      base::format_number(number(at(each, "waiting")), 15) +
-                      " messages wait): " + error);
+                      waiting(number(at(each, "waiting"))) + "): " + error);
   if (const auto held = text(at(status, "config", "held")); !held.empty())
     found.push_back("the changed file is not taken up yet: " + held);
   std::string out;
@@ -120,6 +125,13 @@ std::string weight_line(const json::value& weight, const Style& style) {
   return out + "\n";
 }
 
+/// Two criteria may have the same reason: whose it is, unless it begins so.
+std::string named(const std::string& criterion, const std::string& reason) {
+  std::string spoken = criterion;
+  std::replace(spoken.begin(), spoken.end(), '_', ' ');
+  return reason.starts_with(spoken) ? reason : criterion + ": " + reason;
+}
+
 std::string criteria_table(const json::array& criteria, const Style& style) {
   std::vector<std::vector<std::string>> rows = {
       {"criterion", "verdict", "value", "success", "trigger", "samples"}};
@@ -144,7 +156,8 @@ std::string criteria_table(const json::array& criteria, const Style& style) {
   }
   for (const auto& criterion : criteria)
     if (const auto reason = text(at(criterion, "reason")); !reason.empty())
-      out += "    " + paint(style.colour, Colour::dim, reason) + "\n";
+      out += "    " + paint(style.colour, Colour::dim, named(text(at(criterion, "name")), reason)) +
+             "\n";
   return out;
 }
 
@@ -192,6 +205,23 @@ std::string rollback_lines(const json::value& rollback) {
   return out;
 }
 
+/// What opens the latch, and where the rollout begins then.
+std::string latch_lines(const std::string& model, const json::value& rollout) {
+  if (!truth(at(rollout, "latched"))) return {};
+  const auto line = [](const std::string& text) { return "  " + left("", 9) + text + "\n"; };
+  std::string out =
+      "  " + left("latched", 9) + "stays at 0% until:  canary-gateway resume " + model +
+      " --reason \"...\"" +
+      (truth(at(rollout, "paused")) ? "  (twice: the first one ends the pause)" : "") + "\n";
+  if (const json::value& attempt = at(rollout, "attempt"); attempt.is_number())
+    out += line("or attempt: " + base::format_number(number(attempt) + 1, 10) + " in the file");
+  if (const json::value& phase = at(rollout, "phase"); phase.is_number())
+    out += line(
+        "it begins again at phase 1 of the plan" +
+        (number(phase) == 1 ? " (" + percent(at(rollout, "percentage")) + ")" : std::string()));
+  return out;
+}
+
 std::string model_block(const json::value& model, const Style& style) {
   const std::string name = text(at(model, "name"));
   std::string out = "\n" + paint(style.colour, Colour::bold, name);
@@ -203,8 +233,9 @@ std::string model_block(const json::value& model, const Style& style) {
            endpoint_lines(at(model, "stable"), style);
   const json::value& rollout = at(model, "rollout");
   const std::string status = text(at(rollout, "status"));
-  out += "  " + paint(style.colour, colour_of_status(status), status) + " since " +
-         when(at(rollout, "since"), style.now) + "\n";
+  out += "  " + paint(style.colour, colour_of_status(status), status);
+  if (!text(at(rollout, "since")).empty()) out += " since " + when(at(rollout, "since"), style.now);
+  out += "\n";
   if (const auto reason = text(at(rollout, "reason")); !reason.empty())
     out += "  " + left("why", 9) + reason + "\n";
   const double effective = number(at(model, "weight", "effective"));
@@ -217,10 +248,7 @@ std::string model_block(const json::value& model, const Style& style) {
   out += weight_line(at(model, "weight"), style);
   out += phase_line(rollout);
   out += rollback_lines(at(rollout, "rollback"));
-  if (truth(at(rollout, "latched")))
-    out += "  " + left("latched", 9) + "stays at 0% until:  canary-gateway resume " + name +
-           " --reason \"...\"" +
-           (truth(at(rollout, "paused")) ? "  (twice: the first one ends the pause)\n" : "\n");
+  out += latch_lines(name, rollout);
   if (const auto refusal = text(at(rollout, "last_refusal")); !refusal.empty())
     out += "  " + left("refused", 9) + refusal + "\n";
   if (!truth(at(model, "durable"), true))

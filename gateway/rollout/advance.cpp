@@ -158,8 +158,8 @@ Decision Step::operator()(const Promote& event) {
                        " has not been measured since it began: there was not enough traffic to "
                        "judge any of its time. To end it all the same, say which phase you mean: "
                        "`canary-gateway promote " +
-                       state_.model +
-                       " --reason ...` does so; the API takes `expect: {\"phase\": " +
+                       state_.model + " --phase " + std::to_string(state_.phase) +
+                       " --reason ...`; the API takes `expect: {\"phase\": " +
                        std::to_string(state_.phase) + "}`");
   return next_phase(state_, EntryKind::promote, event.actor.name, "promoted" + by(event.actor));
 }
@@ -169,7 +169,12 @@ Decision Step::operator()(const Pause& event) {
     return refused(event.actor.name, state_.canary + " is rolled back: there is no phase to pause");
   if (present_phase(state_, rules_.plan) == nullptr || state_.status == Status::complete)
     return refused(event.actor.name, state_.model + " has no phase that could end: nothing moves");
-  if (state_.paused) return unchanged();
+  if (state_.paused) {
+    const bool last = state_.reason.starts_with("paused by ");  // else something came since
+    return refused(event.actor.name,
+                   state_.canary + " is already paused" +
+                       (last ? " (" + state_.reason + ")" : "; the history says by whom and why"));
+  }
   State next = state_;
   next.paused = true;
   return harmless(

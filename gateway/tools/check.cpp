@@ -76,8 +76,8 @@ void write_text(const std::string& path, const config::Loaded& loaded, std::ostr
     return print(path + ": " + std::to_string(count) + (count == 1 ? " error" : " errors"));
   }
   print(path +
-        ": good. A new rollout starts with these weights; a flag, a rollback or a rollout "
-        "that is under way can set lower or later ones:");
+        ": good. A new rollout starts with these weights; a flag or a rollback can set lower "
+        "ones, and a rollout that is under way goes on from its present phase:");
   for (const auto& model : loaded.config.models) print(model_line(model));
   for (const auto& note : loaded.notes) print("note: " + note.key + ": " + note.text);
 }

@@ -218,6 +218,12 @@ def test_a_token_is_read_from_its_file(gateways, upstreams, tmp_path):
     gateway = gateways(one_model(upstreams().url, admin={"token_file": str(token)}))
     without = run("status", gateway=gateway)
     assert without.returncode == REFUSED, without
+    assert "give --token-file" in without.stderr
+    other = tmp_path / "other"
+    other.write_text("f" * 32 + "\n")
+    other.chmod(0o600)
+    wrong = run("status", "--token-file", str(other), gateway=gateway)
+    assert wrong.returncode == REFUSED and "is not this gateway's" in wrong.stderr
     assert run("status", "--token-file", str(token), gateway=gateway).returncode == DONE
     absent = run("status", "--token-file", str(tmp_path / "absent"), gateway=gateway)
     assert absent.returncode == USAGE
@@ -259,6 +265,12 @@ def test_a_url_in_the_place_of_a_file_is_cut():
         said = run(*words)
         assert said.returncode == USAGE
         assert SECRET not in said.stdout + said.stderr and "127.0.0.1" in said.stdout + said.stderr
+
+
+def test_check_needs_one_file_and_its_help_says_so():
+    said = run("help", "check").stdout
+    assert "FILE, or -c FILE" in said and "REQUIRED" not in said
+    assert run("check").returncode == USAGE
 
 
 def test_help_shows_no_secret_of_the_environment():

@@ -102,6 +102,7 @@ def test_a_measured_phase_ends_and_the_next_one_does_not_at_once(planned, loads)
     wait_until(lambda: rollout(gateway)["judged_seconds"] > 0, 20, "something was judged")
     assert command(gateway, "promote").status == 200
     assert command(gateway, "promote").status == 409
+    assert cli(gateway, "promote", MODEL, "--reason", "good").returncode == 1
     assert rollout(gateway)["phase"] == 2
 
 
@@ -157,7 +158,11 @@ def test_a_command_with_a_key_is_done_once_over_kill_9(planned):
 
 def test_the_command_line_says_what_it_acts_on_and_comes_too_late(planned):
     gateway = planned()
-    shown = cli(gateway, "promote", MODEL, "--reason", "good")
+    unmeasured = cli(gateway, "promote", MODEL, "--reason", "good")
+    assert unmeasured.returncode == 1
+    assert f"canary-gateway promote {MODEL} --phase 1 --reason" in unmeasured.stderr
+    assert rollout(gateway)["phase"] == 1
+    shown = cli(gateway, "promote", MODEL, "--phase", "1", "--reason", "good")
     assert shown.returncode == 0, shown
     assert shown.stdout.startswith(f"acts on {MODEL}: {V2} at 10%, running, phase 1 of 3\n")
     assert rollout(gateway)["phase"] == 2
@@ -166,7 +171,7 @@ def test_the_command_line_says_what_it_acts_on_and_comes_too_late(planned):
         assert command(gateway, "promote", expect={"phase": 2}).status == 200
 
     proxy = AdminProxy(gateway, before_change=somebody_else)
-    late = cli(gateway, "promote", MODEL, "--reason", "good", admin=proxy.url)
+    late = cli(gateway, "promote", MODEL, "--phase", "2", "--reason", "good", admin=proxy.url)
     proxy.close()
     assert late.returncode == 1
     assert "decided on phase 2" in late.stderr and "run the command again" in late.stderr
@@ -176,7 +181,7 @@ def test_the_command_line_says_what_it_acts_on_and_comes_too_late(planned):
 def test_the_command_line_survives_a_broken_connection_and_acts_once(planned):
     gateway = planned()
     proxy = AdminProxy(gateway, break_first=True)
-    result = cli(gateway, "promote", MODEL, "--reason", "good", admin=proxy.url)
+    result = cli(gateway, "promote", MODEL, "--phase", "1", "--reason", "good", admin=proxy.url)
     proxy.close()
     assert result.returncode == 0, result
     assert len(proxy.keys) == 2 and proxy.keys[0] == proxy.keys[1]

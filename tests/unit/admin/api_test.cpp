@@ -132,6 +132,15 @@ TEST_CASE("an unsound PUT changes nothing and says what is wrong") {
       {R"({"rollout_percentage": 1, "rollout_percentage": 0})",
        "the body is not usable: the key 'rollout_percentage' stands there twice"},
       {R"({"rollout_percentage": 1, "percent": 0})", "unknown key 'percent' in the body (known: "},
+      {R"({"rollout_percentage": 1, "expects": {"phase": 1}})",
+       "the body is not usable: unknown key 'expects' in the body (known: rollout_percentage, by, "
+       "reason, expect; did you "
+       "mean expect?)"},
+      {R"({"expects": [1]})", "the body is not usable: unknown key 'expects' in the body (known: "},
+      {R"({"rollout_percentage": 1, "expect": {"phases": 1}})",
+       "unknown key 'phases' in 'expect' (known: phase, rollback; did you mean phase?)"},
+      {R"({"expect": {"phase": {}}})", "the body is not usable: 'phase' may not be an object"},
+      {R"({"expect": {"phase": []}})", "the body is not usable: 'phase' may not be an array"},
       {R"({"rollout_percentage": {"a": 1}})", "the body is not usable: 'rollout_percentage' may"},
       {R"({"rollout_percentage": [1]})", "the body is not usable: 'rollout_percentage' may"},
       {R"({"rollout_percentage": 1} {})", "the body is not JSON: there is text behind"},

@@ -3,77 +3,14 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <fstream>
-#include <mutex>
-#include <sstream>
 
-#include "support/raw_client.hpp"
+#include "unit/cli/fixture.hpp"
 
 using namespace canary;
-using test::RunningServer;
-
-namespace {
-
-// A server that remembers what it was asked and answers what it is told to.
-class FakeAdmin {
- public:
-  FakeAdmin(int status, std::string body, std::string looked = {})
-      : server_(
-            [this, status, body, looked](const net::HttpRequest& request, net::Respond respond) {
-              if (!looked.empty() && request.method == "GET") {
-                net::HttpResponse response;
-                response.body = looked;
-                return respond(response);
-              }
-              {
-                const std::lock_guard lock(mutex_);
-                asked_ = request.method + " " + request.path +
-                         (request.query.empty() ? "" : "?" + request.query) + " " + request.body;
-                authorization_ = request.header("authorization");
-                content_type_ = request.header("content-type");
-                key_ = request.header("idempotency-key");
-              }
-              net::HttpResponse response;
-              response.status = status;
-              response.body = body;
-              respond(response);
-            }) {}
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port); }
-  std::string asked() { return get(asked_); }
-  std::string authorization() { return get(authorization_); }
-  std::string content_type() { return get(content_type_); }
-  std::string key() { return get(key_); }
-
- private:
-  std::string get(const std::string& what) {
-    const std::lock_guard lock(mutex_);
-    return what;
-  }
-  std::mutex mutex_;
-  std::string asked_, authorization_, content_type_, key_;
-  RunningServer server_;
-};
-
-struct Screen {
-  std::ostringstream out, err;
-  cli::Terminal terminal{out, err, false, {}};
-};
-
-template <class O>
-O options(const FakeAdmin& admin) {
-  O made;
-  made.admin = admin.url();
-  return made;
-}
-
-const std::string flag_answer =
-    R"({"rollout_percentage":5,"effective":5,"limited_by":"flag","durable":true})";
-const std::string command_answer =
-    R"({"model":"m","weight":{"effective":0,"limited_by":"cap"},"durable":true})";
-
-}  // namespace
+using namespace canary::test;
 
 TEST_CASE("set puts the flag with who and why") {
-  FakeAdmin admin(200, flag_answer);
+  FakeAdmin admin(200, flag_answer, no_models);
   Screen screen;
   auto set = options<cli::SetOptions>(admin);
   set.version = "m v/2";
@@ -89,7 +26,7 @@ TEST_CASE("set puts the flag with who and why") {
 }
 
 TEST_CASE("resume and rollback post who and why, and do nothing without a reason") {
-  FakeAdmin admin(200, command_answer);
+  FakeAdmin admin(200, command_answer, no_models);
   auto options = ::options<cli::RolloutOptions>(admin);
   options.model = "m";
   options.by = "ann";
@@ -112,7 +49,8 @@ TEST_CASE("resume and rollback post who and why, and do nothing without a reason
 
 TEST_CASE("what changes something looks first, shows it, and says what it was decided on") {
   const auto looked = [](const std::string& rollout) {
-    return R"({"models":[{"name":"other","canary":null},{"name":"m","canary":{"version":"m_v2"},)"
+    return R"({"config":{},"gateway":{},"models":[)"
+           R"({"name":"other","canary":null},{"name":"m","canary":{"version":"m_v2"},)"
            R"("weight":{"effective":10},"rollout":{)" +
            rollout + "}}]}";
   };
@@ -125,7 +63,8 @@ TEST_CASE("what changes something looks first, shows it, and says what it was de
     Run run;
     std::string rollout, expect, shown;
   } rows[] = {
-      {cli::run_promote, running, R"({"phase":2,"rollback":1})",
+      // Nobody named the phase that is shown.
+      {cli::run_promote, running, R"({"rollback":1})",
        "acts on m: m_v2 at 10%, running, phase 2 of 3, rollback number 1\n"},
       {cli::run_pause, running, R"({"phase":2,"rollback":1})", "acts on m: "},
       {cli::run_rollback, running, R"({"rollback":1})", "acts on m: "},
@@ -156,6 +95,14 @@ TEST_CASE("what changes something looks first, shows it, and says what it was de
     row.run(options, raw.terminal);
     CHECK(raw.out.str() == command_answer + "\n");
   }
+  FakeAdmin promoted(200, command_answer, looked(running));
+  auto promote = ::options<cli::RolloutOptions>(promoted);
+  promote.model = "m";
+  promote.reason = "why";
+  promote.phase = 3;
+  Screen named;
+  CHECK(cli::run_promote(promote, named.terminal) == cli::exit_ok);
+  CHECK(promoted.asked().find(R"("expect":{"phase":3,"rollback":1}})") != std::string::npos);
   FakeAdmin admin(200, flag_answer, looked(running));
   auto set = options<cli::SetOptions>(admin);
   set.version = "m_v2";
@@ -170,7 +117,7 @@ TEST_CASE("what changes something looks first, shows it, and says what it was de
 
 TEST_CASE("a command that came too late says so, and what was decided is shown") {
   FakeAdmin late(409, R"({"error":{"code":"expectation_failed","message":"is in phase 2 now"}})",
-                 R"({"models":[]})");
+                 no_models);
   auto options = ::options<cli::RolloutOptions>(late);
   options.model = "m";
   options.reason = "why";
@@ -178,8 +125,10 @@ TEST_CASE("a command that came too late says so, and what was decided is shown")
   CHECK(cli::run_promote(options, screen.terminal) == cli::exit_refused);
   CHECK(screen.err.str().find("refused (409): is in phase 2 now\nIt changed between") !=
         std::string::npos);
-  FakeAdmin done(200, R"({"model":"m","weight":{"effective":0,"limited_by":"cap"},)"
-                      R"("durable":true,"message":"the pause is over"})");
+  FakeAdmin done(200,
+                 R"({"model":"m","weight":{"effective":0,"limited_by":"cap"},)"
+                 R"("durable":true,"message":"the pause is over"})",
+                 no_models);
   options.admin = done.url();
   Screen shown;
   CHECK(cli::run_resume(options, shown.terminal) == cli::exit_ok);
@@ -229,7 +178,8 @@ TEST_CASE("latches are listed; an empty name does not stand for every model's hi
 }
 
 TEST_CASE("status and history ask, and --json passes the answer on as it is") {
-  FakeAdmin admin(200, R"({"history":[],"x":1.50})");
+  const std::string body = R"({"history":[],"config":{},"models":[],"gateway":{},"x":1.50})";
+  FakeAdmin admin(200, body);
   Screen screen;
   auto history = options<cli::HistoryOptions>(admin);
   history.model = "m";
@@ -242,7 +192,7 @@ TEST_CASE("status and history ask, and --json passes the answer on as it is") {
   status.json = true;
   CHECK(cli::run_status(status, raw.terminal) == cli::exit_ok);
   CHECK(admin.asked() == "GET /internal/status ");
-  CHECK(raw.out.str() == "{\"history\":[],\"x\":1.50}\n");
+  CHECK(raw.out.str() == body + "\n");
 }
 
 TEST_CASE("a refusal is exit status 1 with the gateway's words") {
@@ -299,7 +249,7 @@ TEST_CASE("no gateway, or something else in its place, is exit status 3") {
 }
 
 TEST_CASE("the token of --token-file is sent, and a missing file is a usage error") {
-  FakeAdmin admin(200, "{}");
+  FakeAdmin admin(200, no_models);
   const auto path =
       std::filesystem::temp_directory_path() / ("cli-token-" + std::to_string(::getpid()));
   const std::string token(32, 's');
@@ -350,6 +300,10 @@ TEST_CASE("the admin address comes from the environment, else it is the default"
   CHECK(cli::default_admin_url() == "http://127.0.0.1:9901");
   ::setenv("CANARY_GATEWAY_ADMIN", "http://10.0.0.1:1", 1);
   CHECK(cli::Options{}.admin == "http://10.0.0.1:1");
+  ::setenv("CANARY_GATEWAY_ADMIN", "nonsense", 1);
+  Screen screen;
+  CHECK(cli::run_status({}, screen.terminal) == cli::exit_usage);
+  CHECK(screen.err.str().starts_with("canary-gateway: $CANARY_GATEWAY_ADMIN: "));
   ::unsetenv("CANARY_GATEWAY_ADMIN");
 }
 

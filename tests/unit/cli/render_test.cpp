@@ -62,11 +62,35 @@ comp-critic  rolled_back since 2026-11-23 06:40:02Z (3 min ago)
   canary   comp-critic_v2      0%      0 in flight
   weight   0%, limited by cap:  file 10%  flag 100%  phase 100%  cap 0%
   latched  stays at 0% until:  canary-gateway resume comp-critic --reason "..."
+           or attempt: 2 in the file
   criterion    verdict       value  success  trigger  samples
   error_rate   failure        4.2%     0.1%     0.5%     1000
   latency_p95  inconclusive      -   200 ms   300 ms        0
     error rate 4.2% > 0.5%
 )x");
+}
+
+TEST_CASE("a latch says what opens it and where the rollout begins then") {
+  const std::string planned = with(
+      with(rolled_back, R"("phase":null)", R"("phase":1,"phases":2,"percentage":10,"paused":true)"),
+      R"("attempt":1)", R"("attempt":2)");
+  CHECK(contains(status(planned), R"x(--reason "..."  (twice: the first one ends the pause)
+           or attempt: 3 in the file
+           it begins again at phase 1 of the plan (10%)
+)x"));
+}
+
+TEST_CASE("each criterion's reason says whose it is, and what is missing is not said") {
+  const std::string idle = with(
+      with(with(rolled_back, R"("reason":"error rate 4.2% > 0.5%",)", R"("reason":"no traffic",)"),
+           R"("reason":"","success_limit":0.2)", R"("reason":"no traffic","success_limit":0.2)"),
+      R"("since":"2026-11-23T06:40:02.000Z")", R"("since":null)");
+  CHECK(contains(status(idle), "    error_rate: no traffic\n    latency_p95: no traffic\n"));
+  CHECK(contains(status(idle), "comp-critic  rolled_back\n"));
+  const std::string one =
+      with(idle, R"("ready":true)",
+           R"("notify":[{"receiver":"log","waiting":1,"last_error":"full"}],"ready":true)");
+  CHECK(contains(status(one), "log is not told (1 message waits): full"));
 }
 
 TEST_CASE("endpoints that are not healthy stand under their version, with the reason") {
@@ -91,6 +115,8 @@ TEST_CASE("what is wrong with the gateway stands first") {
       {R"("last_error":null)", R"("last_error":"gateway.yaml:3:1: unknown key")",
        "! the last reload was refused, the configuration before it is in force: "
        "gateway.yaml:3:1: unknown key"},
+      {R"("ready":true)", R"("latch":{"damages":1,"last_damage":"slot 3: crc"},"ready":true)",
+       "! the latch file was found damaged since the start: slot 3: crc"},
       {R"("fallback":false)", R"("fallback":true)", "! running on the last accepted"},
       {R"("in_force":7},"durable":true)", R"("in_force":7},"durable":false)",
        "! the last decision is not committed to disk"},

@@ -45,6 +45,22 @@ TEST_CASE("a resume ends the pause and leaves the latch that closed since") {
   }
 }
 
+TEST_CASE("a second pause is refused and says whose the first one is") {
+  Life life;
+  life(Pause{{"ann", "the quarter ends"}});
+  const Decision again = life(Pause{{"bob", "why not"}});
+  CHECK(again.refused);
+  REQUIRE(again.entry);
+  CHECK(again.entry->reason == "m_v2 is already paused (paused by ann: the quarter ends)");
+  CHECK(again.entry->actor == "bob");
+  CHECK(life.state.paused);
+  life(SetFlag{5000, {"bob", "less"}});  // its reason is the state's now
+  CHECK(life(Pause{{"bob", "why not"}}).entry->reason ==
+        "m_v2 is already paused; the history says by whom and why");
+  life(Resume{{"ann", "over"}});
+  CHECK_FALSE(life(Pause{{"bob", "why not"}}).refused);
+}
+
 TEST_CASE("a resume ends the pause and leaves a gradual rollback on its way down") {
   Life life;
   life.rules.rollback.mode = Mode::gradual;

@@ -62,8 +62,8 @@ TEST_CASE("a good file is told with what it would run, and what it means at othe
   CHECK(status == 0);
   CHECK(text ==
         good.path() +
-            ": good. A new rollout starts with these weights; a flag, a rollback or a rollout "
-            "that is under way can set lower or later ones:\n"
+            ": good. A new rollout starts with these weights; a flag or a rollback can set lower "
+            "ones, and a rollout that is under way goes on from its present phase:\n"
             "  a: stable a_v1 87.5%, canary a_v2 12.5%\n"
             "  b: stable b_v1 100%\n"
             "note: models.a.judge: at 12.5% the canary is judged from 27 requests/s of the "
