@@ -214,11 +214,14 @@ void add_decisions(std::vector<MetricFamily>& page, const Backend& backend,
   for (const auto& model : status.models) {
     if (!model.canary) continue;
     refusals[model.model] = 0;
-    const std::string mode(rollout::mode_name(model.policy.mode));
-    for (const char* trigger : {"operator", "flag", "file", "critical_bug"})
+    for (const char* trigger : rollout::immediate_triggers)
       rollbacks[{model.model, trigger, "immediate"}] = 0;
-    for (const auto& reading : model.criteria)
-      rollbacks[{model.model, reading.criterion, mode}] = 0;
+    std::vector<std::string> others(rollout::triggers_of_either_mode.begin(),
+                                    rollout::triggers_of_either_mode.end());
+    for (const auto& reading : model.criteria) others.push_back(reading.criterion);
+    for (const std::string& trigger : others)
+      for (const auto mode : {rollout::Mode::immediate, rollout::Mode::gradual})
+        rollbacks[{model.model, trigger, std::string(rollout::mode_name(mode))}] = 0;
   }
   for (const auto& row : backend.rollbacks())
     rollbacks[{row.model, row.trigger, row.mode}] += static_cast<double>(row.count);

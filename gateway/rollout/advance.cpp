@@ -292,7 +292,8 @@ Decision Step::changed(State next, EntryKind kind, std::string actor, std::strin
   }
   if (stays_on_ladder && after > before) next.cap = after = before;  // it only goes down
   // File or flag at 0 is an operator's rollback, without a latch.
-  if (before > 0 && after == 0 && !on_ladder(state_) && trigger.empty()) trigger = name(kind);
+  if (before > 0 && after == 0 && !on_ladder(state_) && trigger.empty())
+    trigger = kind == EntryKind::flag ? "flag" : "file";  // a new attempt or plan is the file's
   if (!trigger.empty()) {
     ++next.rollbacks;
     next.trigger = trigger;

@@ -3,6 +3,7 @@
 // what leads from one to another: docs/rollout.md, which a test compares with this.
 #pragma once
 
+#include <array>
 #include <string>
 #include <variant>
 #include <vector>
@@ -125,6 +126,12 @@ struct Decision {
   std::string trigger;
   Mode mode = Mode::immediate;  // of that rollback
 };
+
+/// What begins a rollback, beside the criteria of the model: at once always, or in either mode, as
+/// the criteria are. `recovered`: control found it after a crash.
+inline constexpr std::array immediate_triggers = {"critical_bug", "flag", "file", "state_lost",
+                                                  "recovered"};
+inline constexpr std::array triggers_of_either_mode = {"operator", "insufficient_data"};
 
 /// `file` is the present rollout_percentage (the configuration's; not part of the state); with
 /// FileChanged it is the one before. Values above 100% are taken as 100%.

@@ -110,6 +110,26 @@ TEST_CASE("the page carries every number under its name and labels") {
   CHECK(page.find("\ncanary_gateway_log_dropped_lines_total ") != std::string::npos);
 }
 
+TEST_CASE("every rollback that can happen begins at 0, so that the first one is an increase") {
+  FakeGateway gateway;
+  const std::string page = render(gateway);
+  INFO(page);
+  const auto zero = [&](const std::string& trigger, const char* mode) {
+    return has_line(page, "canary_gateway_rollbacks_total{model=\"comp-critic\",trigger=\"" +
+                              trigger + "\",mode=\"" + mode + "\"} 0");
+  };
+  for (const char* trigger : {"error_rate", "operator", "insufficient_data"}) {
+    CAPTURE(trigger);
+    CHECK(zero(trigger, "immediate"));
+    CHECK(zero(trigger, "gradual"));
+  }
+  for (const char* trigger : {"critical_bug", "flag", "file", "state_lost", "recovered"}) {
+    CAPTURE(trigger);
+    CHECK(zero(trigger, "immediate"));
+    CHECK_FALSE(zero(trigger, "gradual"));
+  }
+}
+
 TEST_CASE("endpoints are counted by the file's URL, their addresses together") {
   FakeGateway gateway;
   make_busy(gateway);

@@ -1,4 +1,5 @@
 // Random streams of events, by seed: what must hold whatever people, files and judges do.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "base/random.hpp"
@@ -52,6 +53,16 @@ struct World {
   }
 };
 
+/// /metrics has a series for it before it happens.
+bool is_known(const Decision& decision) {
+  const auto among = [&](const auto& triggers) {
+    return std::find(triggers.begin(), triggers.end(), decision.trigger) != triggers.end();
+  };
+  if (decision.mode == Mode::immediate && among(immediate_triggers)) return true;
+  return among(triggers_of_either_mode) || decision.trigger == "error_rate" ||
+         decision.trigger == "unnamed";
+}
+
 bool opens(const Event& event, const State& state) {
   if (std::holds_alternative<Resume>(event)) return true;
   const auto* file = std::get_if<FileChanged>(&event);
@@ -97,6 +108,8 @@ TEST_CASE("over random streams of events the latch holds and every change is rec
       if (!decision.trigger.empty()) {
         REQUIRE(after.effective == 0);
         REQUIRE(decision.next.rollbacks == state.rollbacks + 1);
+        CAPTURE(decision.trigger);
+        REQUIRE(is_known(decision));
       }
       // The status says what the weight is.
       REQUIRE((decision.next.status == Status::rolled_back) == decision.next.latched);
