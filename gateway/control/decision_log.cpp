@@ -9,6 +9,7 @@ void DecisionLog::write(const Key& key, const rollout::Decision& decision) {
   if (!decision.entry) return;
   const rollout::Entry& entry = *decision.entry;
   if (decision.refused) {
+    if (!decision.next.latched) return;  // nothing to raise: a resume of what is not rolled back
     ++refusals_[key.first];
     rollouts_.at(key).last_refusal = entry.reason;
     log::warn("raise_refused", {{"model", key.first},

@@ -8,8 +8,8 @@ namespace {
 
 constexpr const char* overtaken_text = "overtaken by a later decision about the same canary";
 
-/// A second rollback is none: there is nothing to count or to write down.
-bool asks_for_a_raise(const rollout::Event& event, const rollout::State& state) {
+/// A refusal that is written down. A second rollback is none, nor a pause without a phase.
+bool is_recorded(const rollout::Event& event, const rollout::State& state) {
   if (std::holds_alternative<rollout::Promote>(event)) return state.latched;
   return !std::holds_alternative<rollout::Rollback>(event) &&
          !std::holds_alternative<rollout::Pause>(event);
@@ -69,7 +69,7 @@ void Runner::decide(const Command& command) {
     if (!waits) done(outcome(key, 503, "too many raises are waiting for the disk", true));
     return;
   }
-  if (decision.refused && !asks_for_a_raise(event, rollout.state))
+  if (decision.refused && !is_recorded(event, rollout.state))
     return done(outcome(key, 409, decision.entry->reason, true));
   if (is_one_too_many(command, decision)) return;
   if (decision.refused) return refuse(key, decision, done);

@@ -154,6 +154,19 @@ TEST_CASE("latched: a flag above 0 is refused, counted and visible; resume opens
   CHECK(house.model().last_refusal.empty());
 }
 
+TEST_CASE("a refused command that would raise nothing is recorded, and is no refused raise") {
+  const TempDir dir;
+  House house(dir);
+  house.write({});
+  house.start();
+  const Outcome refused = house.resume();
+  CHECK(refused.status == 409);
+  CHECK_THAT(refused.message, Catch::Contains("nothing to resume"));
+  CHECK(house.history()[0].entry.kind == config::EntryKind::refused);
+  CHECK(house.controller->refusals().empty());
+  CHECK(house.model().last_refusal.empty());
+}
+
 TEST_CASE("after a resume the old failures are no evidence any more") {
   const TempDir dir;
   House house(dir);
