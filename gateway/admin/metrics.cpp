@@ -252,6 +252,8 @@ void add_process(std::vector<MetricFamily>& page, const Backend& backend,
   };
   gauge("config_reload_success", "1 when the last attempt to load the configuration succeeded.",
         status.config.last_reload_ok ? 1 : 0);
+  gauge("config_held", "1 while a changed configuration file is held back: it may be unfinished.",
+        status.config.held.empty() ? 0 : 1);
   gauge("config_last_reload_timestamp_seconds", "When the configuration in force was loaded.",
         seconds(status.config.loaded_at));
   gauge("build_info", "1; the labels say what was built.", 1,

@@ -51,7 +51,11 @@ std::string alarms(const json::value& status, const Style& style) {
   if (const auto error = text(at(status, "config", "last_error")); !error.empty())
     found.push_back("the last reload was refused, the configuration before it is in force: " +
                     error);
-  if (truth(at(status, "config", "fallback")))
+  const bool fallback = truth(at(status, "config", "fallback"));
+  if (const auto held = text(at(status, "config", "held")); !held.empty())
+    found.push_back((fallback ? "running on the last accepted configuration; " : "") +
+                    ("the changed file is held back: " + held));
+  else if (fallback)
     found.push_back("running on the last accepted configuration: the present file is invalid");
   if (!truth(at(status, "durable"), true))
     found.push_back("the last decision is not committed to disk; no weight will be raised");
@@ -69,8 +73,6 @@ std::string alarms(const json::value& status, const Style& style) {
     if (const auto error = text(at(each, "last_error")); !error.empty())
       found.push_back(text(at(each, "receiver")) + " is not told (" +
                       waiting(number(at(each, "waiting"))) + "): " + error);
-  if (const auto held = text(at(status, "config", "held")); !held.empty())
-    found.push_back("the changed file is not taken up yet: " + held);
   std::string out;
   for (const auto& alarm : found) out += paint(style.colour, Colour::red, "! " + alarm) + "\n";
   for (const auto& warning : items(at(status, "config", "warnings")))

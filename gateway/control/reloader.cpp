@@ -89,10 +89,11 @@ void Reloader::consider(const Look& look) {
 
 /// Why the file is not taken up although it changed; empty when nothing is said of it.
 std::string Reloader::reason_to_hold(const Look& look) {
-  const std::string now = "; a reload takes it up now";
+  const std::string now =
+      ". To take it up now as it is, send SIGHUP to the gateway or POST /internal/reload";
   if (look.left > base::Duration::zero())
-    return look.open ? "it is being written: it is taken up when its writer has closed it, or when "
-                       "it has not changed for " +
+    return look.open ? "it is being written. The gateway waits until the writer has closed it, or "
+                       "until it has not changed for " +
                            base::format_duration(patience(Change::opened)) + now
                      : std::string();
   lowers_by_cut_ = false;
@@ -106,14 +107,20 @@ std::string Reloader::reason_to_hold(const Look& look) {
     cut_ = text;
     cut_since_ = time;
   }
-  const std::string what = "it ends early and lacks " + lack.what() + ": it is taken up when ";
-  if (!lack.only_canaries) return what + "it has changed" + now;
+  const std::string what =
+      "it ends early and lacks " + lack.what() + ". The gateway waits until the file changes again";
+  if (!lack.only_canaries) return what + now;
   lowers_by_cut_ = time - cut_since_ >= cut_patience;
   if (lowers_by_cut_) return {};
-  return what + "it has stayed so for " + base::format_duration(cut_patience) + now;
+  return what + ", and takes it up as it is after " + base::format_duration(cut_patience) + now;
 }
 
 void Reloader::hold(const std::string& reason) {
+  // A start took the last accepted one in its place: the file is not refused, it waits.
+  if (core_.in_force.view.fallback && !cut_.empty()) {
+    core_.in_force.view.last_reload_ok = true;
+    core_.in_force.view.last_error.clear();
+  }
   if (std::exchange(core_.in_force.view.held, reason) != reason)
     log::warn("config_held", {{"path", core_.parts.config_path}, {"reason", reason}});
 }

@@ -183,8 +183,12 @@ def test_a_start_on_a_file_that_ends_early_raises_nothing(gateway):
     assert stands(gateway)
     assert gateway.status()["config"]["fallback"]
     wait_until(lambda: held(gateway), 15, "it says what it waits for")
+    assert gateway.status()["config"]["last_error"] is None
+    assert gateway.metrics().sum("canary_gateway_config_held") == 1
+    assert gateway.metrics().sum("canary_gateway_config_reload_success") == 1
     gateway.write(text)
     wait_until(lambda: not gateway.status()["config"]["fallback"], what="the whole file is back")
+    assert gateway.metrics().sum("canary_gateway_config_held") == 0
     assert stands(gateway)
 
 

@@ -91,6 +91,7 @@ TEST_CASE("the page carries every number under its name and labels") {
           R"(failovers_total{model="comp-critic"} 1)",
           R"(refused_raises_total{model="comp-critic"} 4)",
           "config_reload_success 1",
+          "config_held 0",
           "config_last_reload_timestamp_seconds 1700000000",
           "ready 1",
           "state_durable 1",
@@ -163,13 +164,15 @@ TEST_CASE("each receiver of notifications has its counts") {
   CHECK(has_line(page, "canary_gateway_notifications_waiting{receiver=\"slack #incidents\"} 2"));
 }
 
-TEST_CASE("a refused reload, lost durability and a drain show as 0") {
+TEST_CASE("a refused reload, lost durability and a drain show as 0, a file held back as 1") {
   FakeGateway gateway;
   gateway.status.config.last_reload_ok = false;
+  gateway.status.config.held = "it ends early";
   gateway.status.state_durable = false;
   gateway.status.draining = true;
   const std::string page = render(gateway);
   CHECK(has_line(page, "canary_gateway_config_reload_success 0"));
+  CHECK(has_line(page, "canary_gateway_config_held 1"));
   CHECK(has_line(page, "canary_gateway_state_durable 0"));
   CHECK(has_line(page, "canary_gateway_ready 0"));
 }

@@ -81,7 +81,10 @@ TEST_CASE("a file that ends before its plan never raises a weight, until somebod
   CHECK(house.effective() == 500);
   cut_before(house, "    plan:");
   house.run_until([&] { return !held(house).empty(); });
-  CHECK_THAT(held(house), Catch::Contains("it ends early and lacks models.m.plan"));
+  CHECK_THAT(held(house),
+             Catch::Contains("it ends early and lacks models.m.plan. The gateway waits until the "
+                             "file changes again. To take it up now as it is, send SIGHUP "
+                             "to the gateway or POST /internal/reload"));
   house.clock.advance(1h);  // however long
   house.run_until([&] { return house.controller->status().config.held.size() > 0; });
   CHECK(house.effective() == 500);
@@ -109,6 +112,8 @@ TEST_CASE("a file that ends before its canary keeps the canary for half a minute
   cut_before(house, "    canary:");
   house.run_until([&] { return !held(house).empty(); });
   CHECK_THAT(held(house), Catch::Contains("lacks models.m.canary"));
+  CHECK_THAT(held(house), Catch::Contains(". The gateway waits until the file changes again, and "
+                                          "takes it up as it is after 30s. To take it up now"));
   CHECK(house.effective() == 5000);
 
   house.clock.advance(31s);
