@@ -135,6 +135,27 @@ std::string numbers_of(const Notice& notice) {
   return out + ").";
 }
 
+/// Why it was rolled back, in the words of whoever did it; a person's reason comes first. Of a
+/// reason like "flag set to 0% by ann: wrong answers" the first part is what was done.
+std::string why(const Notice& notice, std::string_view reason) {
+  const bool flag = notice.trigger == "flag", file = notice.trigger == "file";
+  if (!flag && !file && notice.trigger != "operator")
+    return " due to " + std::string(reason) + ". Investigating.";
+  const std::string again = notice.canary + " is not latched: to try again, raise ";
+  if (file) return ": " + std::string(reason) + ". " + again + "rollout_percentage in the file.";
+  const std::string who =
+      " by " + (notice.actor.empty() ? "an unnamed operator" : one_line(notice.actor));
+  std::string_view what = reason, because;
+  if (const auto end = reason.find(who + ": "); end != std::string_view::npos) {
+    what = reason.substr(0, end + who.size());
+    because = reason.substr(what.size() + 2);
+  }
+  if (!flag && what.starts_with("rolled back ")) what.remove_prefix(12);  // said already
+  std::string out = because.empty() ? " (" + std::string(what) + ")."
+                                    : ": " + std::string(because) + " (" + std::string(what) + ").";
+  return out + (flag ? " " + again + "its flag." : " Investigating.");
+}
+
 std::string rollback_text(const Notice& notice, std::string_view reason) {
   std::string out = "Rolled back ";
   // Of a model that is gone from the file nobody may know what serves in its place.
@@ -142,8 +163,7 @@ std::string rollback_text(const Notice& notice, std::string_view reason) {
     out.append(short_version(notice.model, notice.canary)).append(" of ").append(notice.model);
   else
     out.append(notice.model).append(" to ").append(short_version(notice.model, notice.stable));
-  out.append(" due to ").append(reason);
-  return out + ". Investigating.\n" + numbers_of(notice);
+  return out + why(notice, reason) + "\n" + numbers_of(notice);
 }
 
 }  // namespace

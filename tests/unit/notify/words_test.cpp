@@ -22,6 +22,7 @@ TEST_CASE("a rollback is told in the runbook's words, then with numbers and the 
 TEST_CASE("a rollback by a person, down the ladder, has no measurement") {
   Notice notice = rollback_notice();
   notice.stable = "other-name";
+  notice.actor = "alice";
   notice.reason = "rolled back by alice: looks odd.";
   notice.trigger = "operator";
   notice.mode = "gradual";
@@ -29,10 +30,40 @@ TEST_CASE("a rollback by a person, down the ladder, has no measurement") {
   notice.after = 25;
   notice.measured.reset();
   CHECK(text_of(notice, "https://gw.example.com/internal/status") ==
-        "Rolled back comp-critic to other-name due to rolled back by alice: looks odd. "
-        "Investigating.\n"
+        "Rolled back comp-critic to other-name: looks odd (by alice). Investigating.\n"
         "comp-critic_v2 went from 50% to 25% of the traffic at 2023-11-14T22:13:20.042Z (gradual, "
         "trigger operator). Status: https://gw.example.com/internal/status");
+}
+
+TEST_CASE("a rollback by hand says who did it and why, and whether something is latched") {
+  const struct {
+    const char *trigger, *actor, *reason, *text;
+  } rows[] = {
+      {"operator", "ann", "rolled back by ann: wrong answers",
+       ": wrong answers (by ann). Investigating."},
+      {"operator", "ann", "rolled back by ann", " (by ann). Investigating."},
+      {"operator", "", "rolled back by an unnamed operator: 5: bad",
+       ": 5: bad (by an unnamed operator). Investigating."},
+      {"flag", "ann", "flag set to 0% by ann: wrong answers",
+       ": wrong answers (flag set to 0% by ann). comp-critic_v2 is not latched: to try again, "
+       "raise its flag."},
+      {"flag", "ann", "flag set to 0% by ann",
+       " (flag set to 0% by ann). comp-critic_v2 is not latched: to try again, raise its flag."},
+      {"file", "gateway", "rollout_percentage 20% -> 0% in the file",
+       ": rollout_percentage 20% -> 0% in the file. comp-critic_v2 is not latched: to try again, "
+       "raise rollout_percentage in the file."},
+      {"critical_bug", "ann", "critical bug reported by ann: wrong answers",
+       " due to critical bug reported by ann: wrong answers. Investigating."},
+  };
+  for (const auto& row : rows) {
+    Notice notice = rollback_notice();
+    notice.trigger = row.trigger;
+    notice.actor = row.actor;
+    notice.reason = row.reason;
+    const std::string text = text_of(notice, "");
+    CHECK(text.substr(0, text.find('\n')) ==
+          "Rolled back comp-critic to v1" + std::string(row.text));
+  }
 }
 
 TEST_CASE("a measurement is told in the unit people think in") {
