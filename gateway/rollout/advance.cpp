@@ -60,6 +60,7 @@ Decision Step::operator()(const FileChanged& event) {
     if (state_.latched) reason += " opens the latch (" + state_.reason + ")";
     open(next);
     if (file_after_ != file_) reason += "; " + change;
+    reason += plan_change(next);
     return changed(std::move(next), EntryKind::attempt, "gateway", std::move(reason));
   }
   if (state_.latched && file_after_ > file_)
@@ -69,7 +70,8 @@ Decision Step::operator()(const FileChanged& event) {
   if (!state_.latched) fit(next, rules_.plan);
   const bool moved = next.phase != state_.phase || next.phase_limit != state_.phase_limit;
   if (!event.goes_on) begin_anew_at_zero(next);
-  if (file_after_ != file_) return changed(std::move(next), EntryKind::file, "gateway", change);
+  if (file_after_ != file_)
+    return changed(std::move(next), EntryKind::file, "gateway", change + plan_change(next));
   // A state that was remembered under another file (its slot is lost) is settled here.
   next.status = status_of(next, file_after_);
   if (next == state_) return unchanged();
@@ -79,6 +81,13 @@ Decision Step::operator()(const FileChanged& event) {
   const std::string where = phase_text(next, rules_.plan);
   return changed(std::move(next), EntryKind::plan, "gateway",
                  where.empty() ? "the plan is gone from the file" : where + " of the file's plan");
+}
+
+/// What is new about the plan; empty for a canary of which nothing was decided yet.
+std::string Step::plan_change(const State& next) const {
+  if (state_.reason.empty() || (state_.phase == 0) == (next.phase == 0)) return {};
+  if (next.phase == 0) return "; the plan is gone from the file";
+  return "; plan added, " + phase_text(next, rules_.plan);
 }
 
 Decision Step::operator()(const SetFlag& event) {

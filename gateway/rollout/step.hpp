@@ -52,6 +52,7 @@ class Step {
   BasisPoints rung_below(BasisPoints weight) const;
 
   void begin_anew_at_zero(State& next) const;
+  std::string plan_change(const State& next) const;
   static void close(State& state);
   void open(State& state) const;
   std::string how_to_open(bool paused) const;

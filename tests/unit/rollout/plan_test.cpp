@@ -274,6 +274,21 @@ TEST_CASE(
   CHECK(life.effective() == 1000);
 }
 
+TEST_CASE("a plan that comes or goes together with another percentage is named in the history") {
+  Life life;
+  const Rules plan = life.rules;
+  life.rules.plan.reset();
+  CHECK(life.put_file(2000).entry->reason ==
+        "rollout_percentage 100% -> 20% in the file; the plan is gone from the file");
+  life.rules = plan;
+  CHECK(life.put_file(10000).entry->reason ==
+        "rollout_percentage 20% -> 100% in the file; plan added, phase 1 of 3 (10%)");
+  CHECK(life.put_file(5000).entry->reason == "rollout_percentage 100% -> 50% in the file");
+  life.rules.plan.reset();
+  CHECK(life.put_file(5000, 2).entry->reason ==
+        "attempt 2 in the file; the plan is gone from the file");
+}
+
 TEST_CASE("a completed canary that is named stable is promoted, an unfinished one is not") {
   Life life;
   CHECK_FALSE(life(NamedStable{}).entry);
