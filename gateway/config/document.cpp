@@ -141,6 +141,38 @@ Problem refused(Place place, std::string found, std::string expected) {
   return {place.line, place.column, "", std::move(found), std::move(expected)};
 }
 
+// What yaml-cpp's messages mean to people. It finds that something has not ended where the next
+// thing begins: the line that is named is the one behind the mistake.
+struct Meaning {
+  const char *message, *found, *expected;
+};
+constexpr Meaning meanings[] = {
+    {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a list that began before here and is not closed",
+     "',' or ']'"},
+    {YAML::ErrorMsg::END_OF_MAP_FLOW, "a map that began before here and is not closed",
+     "',' or '}'"},
+    {YAML::ErrorMsg::END_OF_SEQ, "a line that fits neither the map nor the list above it",
+     "'key: value' or '- ' indented as those above it"},
+    {YAML::ErrorMsg::END_OF_MAP, "a line that fits neither the map nor the list above it",
+     "'key: value' or '- ' indented as those above it"},
+    {YAML::ErrorMsg::FLOW_END, "a ']' or '}' that closes nothing", "one for each '[' and '{'"},
+    {YAML::ErrorMsg::MAP_VALUE, "a ':' where no value can begin",
+     "one 'key: value' a line, no tab before it, and quotes around a text with ': ' in it"},
+    {YAML::ErrorMsg::MAP_KEY, "a key where none can stand", "one 'key: value' a line"},
+    {YAML::ErrorMsg::BLOCK_ENTRY, "a '- ' where no list can begin",
+     "the list's items below their key, each on a line of its own"},
+    {YAML::ErrorMsg::TAB_IN_INDENTATION, "a tab in the indentation", "spaces"},
+    {YAML::ErrorMsg::EOF_IN_SCALAR, "a text in quotes that is not closed", "its closing quote"},
+    {YAML::ErrorMsg::DOC_IN_SCALAR, "'---' or '...' in a text in quotes that is not closed",
+     "its closing quote"},
+    {YAML::ErrorMsg::UNKNOWN_TOKEN, "a character that no value begins with",
+     "quotes around the value"},
+    {"unknown escape character", "an unknown '\\' escape in double quotes",
+     "single quotes, or '\\\\' for the character itself"},
+    {YAML::ErrorMsg::UNKNOWN_ANCHOR, "an alias of an anchor that is not defined",
+     "'&name' before '*name'"},
+};
+
 // Some of yaml-cpp's messages end with a word of the text: "... is not defined: NAME".
 std::string without_quote(const std::string& message) {
   return message.substr(0, message.find_first_of(":'\""));
@@ -187,8 +219,14 @@ void parse(std::string_view text, Document& out) {
       out.problems.push_back(refused(second.start(), "a second document", "one document"));
   } catch (const YAML::Exception& e) {
     const Place place = e.mark.is_null() ? Place{} : place_of(e.mark);
+    const std::string message = without_quote(e.msg);
+    const auto known = std::find_if(
+        std::begin(meanings), std::end(meanings),
+        [&](const Meaning& meaning) { return without_quote(meaning.message) == message; });
     out.problems.push_back(
-        refused(place, without_quote(e.msg), "YAML 1.2 of plain maps, lists and words"));
+        known != std::end(meanings)
+            ? refused(place, known->found, known->expected)
+            : refused(place, message, "YAML 1.2 of plain maps, lists and words"));
   }
 }
 

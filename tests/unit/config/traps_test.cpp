@@ -95,9 +95,35 @@ TEST_CASE("what is not one plain YAML document is one problem with its place") {
   const std::string nul("state_dir: /a\0b\n", 16);
   const Case cases[] = {
       {good + "---\n" + good, "f:7:1: found a second document, expected one document\n"},
-      {"data: [1, 2\n", "f:2:1: found end of sequence flow not found, " + yaml},
-      {"data: {a: 1\nb: ]\n", "f:2:2: found end of map flow not found, " + yaml},
-      {"a: *x\n", "f:1:4: found the referenced anchor is not defined, " + yaml},
+      {"data: [1, 2\n",
+       "f:2:1: found a list that began before here and is not closed, expected ',' or ']'\n"},
+      {"data: {a: 1\nb: ]\n",
+       "f:2:2: found a map that began before here and is not closed, expected ',' or '}'\n"},
+      {"a: *x\n",
+       "f:1:4: found an alias of an anchor that is not defined, expected '&name' before '*name'\n"},
+      {"a: b: c\n",
+       "f:1:5: found a ':' where no value can begin, expected one 'key: value' a line, no tab "
+       "before "
+       "it, and quotes around a text with ': ' in it\n"},
+      {"a:\n  b: 1\n c: 2\n",
+       "f:3:2: found a line that fits neither the map nor the list above it, expected 'key: value' "
+       "or "
+       "'- ' indented as those above it\n"},
+      {"a:\n  - 1\n  b: 2\n",
+       "f:3:3: found a line that fits neither the map nor the list above it, expected 'key: value' "
+       "or "
+       "'- ' indented as those above it\n"},
+      {"a: ]\n",
+       "f:1:4: found a ']' or '}' that closes nothing, expected one for each '[' and '{'\n"},
+      {"a: \"\\q\"\n",
+       "f:1:7: found an unknown '\\' escape in double quotes, expected single quotes, or '\\\\' "
+       "for the "
+       "character itself\n"},
+      {"a: @b\n",
+       "f:1:4: found a character that no value begins with, expected quotes around the value\n"},
+      {"a: - b\n",
+       "f:1:4: found a '- ' where no list can begin, expected the list's items below their key, "
+       "each on a line of its own\n"},
       {"a: &x [*x]\n", "f:1:8: found an alias inside the value that it names, " + yaml},
       {"a: &x {b: 1}\nc: {<<: *x}\n", "f:2:5: found a merge key; write the keys out, " + yaml},
       {"a: !!int 5\n", "f:1:4: found a tag; values carry none here, " + yaml},
