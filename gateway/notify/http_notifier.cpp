@@ -20,6 +20,13 @@ HttpNotifier::HttpNotifier(Parts parts)
   if (parts_.make_thread) common_.make_thread = parts_.make_thread;
 }
 
+/// The start uses the receivers twice, and a reload those that it leaves as they were.
+bool HttpNotifier::was_told(const Target& target, const std::vector<Receiver>& before) {
+  return std::any_of(before.begin(), before.end(), [&](const Receiver& known) {
+    return known.target.shown == target.shown && known.target.problem == target.problem;
+  });
+}
+
 void HttpNotifier::use(const std::vector<config::Notify>& receivers,
                        const std::string& status_url) {
   status_url_ = status_url;
@@ -31,7 +38,7 @@ void HttpNotifier::use(const std::vector<config::Notify>& receivers,
     if (find(target.key)) continue;  // the validator refuses what stands twice
     const unsigned namesakes = ++shown[target.shown];
     if (namesakes > 1) target.shown += " (" + std::to_string(namesakes) + ")";
-    if (!target.problem.empty())
+    if (!target.problem.empty() && !was_told(target, before))
       log::error("notification_impossible",
                  {{"receiver", target.shown}, {"message", target.problem}});
     receivers_.push_back(receiver_of(std::move(target), before));

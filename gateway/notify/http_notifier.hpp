@@ -42,6 +42,7 @@ class HttpNotifier final : public Notifier {
     std::unique_ptr<Lane> lane;   // none: the log
     std::uint64_t delivered = 0;  // by the log
   };
+  static bool was_told(const Target& target, const std::vector<Receiver>& before);
   Receiver* find(const std::string& key);
   Receiver receiver_of(Target target, std::vector<Receiver>& before);
   void leave(std::unique_ptr<Lane> lane);

@@ -245,6 +245,7 @@ def test_a_variable_that_is_not_set_stops_its_receiver_alone(split, receivers):
     event = gateway.wait_event("notification_impossible")
     assert event["message"] == "notify[0].url_env names an environment variable that is not set"
     assert "NOT_SET_ANYWHERE" not in gateway.log()
+    assert gateway.log().count("notification_impossible") == 1  # the start said it twice
     roll_back(gateway)
     good.wait_for_kind("rollback")
     wait_until(lambda: all(each["failures"] for each in gateway.status()["notify"]
