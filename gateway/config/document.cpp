@@ -146,7 +146,7 @@ Problem refused(Place place, std::string found, std::string expected) {
 struct Meaning {
   const char *message, *found, *expected;
 };
-constexpr Meaning meanings[] = {
+const Meaning meanings[] = {
     {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a list that began before here and is not closed",
      "',' or ']'"},
     {YAML::ErrorMsg::END_OF_MAP_FLOW, "a map that began before here and is not closed",
