@@ -133,11 +133,10 @@ std::vector<Step> Adopter::close_absent(const Candidate& candidate) {
         rollout::advance({}, rollout->state, rollout->file, rollout::NamedStable{}, now);
     if (decision.entry) closed.push_back({key, 0, std::move(decision)});
   }
-  const std::size_t promoted = closed.size();
   for (const Key& key : core_.rollouts.absent_from(candidate.config)) {
-    if (std::any_of(closed.begin(), closed.begin() + static_cast<std::ptrdiff_t>(promoted),
+    if (std::any_of(closed.begin(), closed.end(),
                     [&](const Step& step) { return step.key == key; }))
-      continue;
+      continue;  // promoted
     Rollout& rollout = core_.rollouts.at(key);
     if (candidate.cut_short) rollout.cut_off = core_.parts.clock.mono();
     closed.push_back({key, 0,
